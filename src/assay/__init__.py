@@ -1,0 +1,11 @@
+"""Assay takes a model from a notebook to production and keeps it honest there."""
+
+from assay.domain.field import Boolean, Category, Grade, Integer, Number, Text
+from assay.domain.input import Input
+from assay.domain.model import Model
+from assay.domain.prediction import Explanation, Prediction
+from assay.errors import AssayError
+
+__all__ = [
+    "AssayError", "Boolean", "Category", "Explanation", "Grade", "Input", "Integer", "Model", "Number", "Prediction", "Text",
+]  # fmt: skip

@@ -1,0 +1,140 @@
+"""The fields of an input: what a value may be, in which unit, and how a person would describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Kind = Literal["number", "integer", "grade", "category", "text", "boolean"]
+SAFE_INTEGER = 2**63 - 1
+
+
+class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One field of an input. `values` are the allowed words of a grade (worst first) or a category."""
+
+    kind: Kind
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    values: tuple[str, ...] = ()
+    max_length: int | None = None
+    unit: str = ""
+    description: str = ""
+    example: float | str | bool | None = None
+    nullable: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the value is a number (an integer included)."""
+        return self.kind in ("number", "integer")
+
+    def annotation(self) -> Any:
+        """The type that the strict decoder is compiled from."""
+        found: Any = self._annotation()
+        return found | None if self.nullable else found
+
+    def _annotation(self) -> Any:
+        if self.kind in ("grade", "category"):
+            return Literal[self.values]
+        if self.kind == "text":
+            return Annotated[str, msgspec.Meta(max_length=self.max_length)]
+        if self.kind == "boolean":
+            return bool
+        bounds = {"gt": self.above, "ge": self.at_least, "lt": self.below, "le": self.at_most}
+        kept: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
+        if self.kind == "integer":
+            kept = {name: int(bound) for name, bound in kept.items()}
+        return Annotated[float if self.kind == "number" else int, msgspec.Meta(**kept)]
+
+    def rule(self) -> str:
+        """What is allowed, in words."""
+        if self.values:
+            return "one of " + ", ".join(self.values)
+        said = {"above": "above", "at_least": "at least", "below": "below", "at_most": "at most"}
+        limits = [f"{word} {getattr(self, name):g}" for name, word in said.items() if getattr(self, name) is not None]
+        noun = {"number": "a number", "integer": "a whole number", "text": "a text", "boolean": "true or false"}[self.kind]
+        unit = f" {self.unit}" if self.unit and limits else ""
+        return noun + (" " + " and ".join(limits) + unit if limits else "")
+
+    def json_schema(self) -> dict[str, Any]:
+        """The field as JSON Schema (2020-12), as OpenAPI 3.1 has it."""
+        kind = {"number": "number", "integer": "integer", "boolean": "boolean"}.get(self.kind, "string")
+        bounds = {
+            "exclusiveMinimum": self.above, "minimum": self.at_least,
+            "exclusiveMaximum": self.below, "maximum": self.at_most, "maxLength": self.max_length,
+        }  # fmt: skip
+        found: dict[str, Any] = {"type": [kind, "null"] if self.nullable else kind}
+        found |= {name: bound for name, bound in bounds.items() if bound is not None}
+        if self.values:
+            found["enum"] = list(self.values)
+        about = f"{self.description} [{self.unit}]" if self.unit else self.description
+        if about:
+            found["description"] = about.strip()
+        if self.example is not None:
+            found["examples"] = [self.example]
+        return found
+
+
+def example_of(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Values that the fields' rules allow: their own examples, where they have them."""
+    return {name: _example(field) for name, field in fields.items()}
+
+
+def object_schema(title: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """An object with these fields as JSON Schema."""
+    return {
+        "type": "object",
+        "title": title,
+        "properties": {name: field.json_schema() for name, field in fields.items()},
+        "required": [name for name, field in fields.items() if not field.nullable],
+        "additionalProperties": False,
+        "examples": [example_of(fields)],
+    }
+
+
+def _example(field: Field) -> float | str | bool:
+    if field.example is not None:
+        return field.example
+    if field.values:
+        return field.values[-1]
+    if not field.numeric:
+        return "text" if field.kind == "text" else True
+    low = field.at_least if field.at_least is not None else field.above
+    high = field.at_most if field.at_most is not None else field.below
+    value = (low + high) / 2 if low is not None and high is not None else low + 1 if low is not None else 1.0
+    return int(value) if field.kind == "integer" else value
+
+
+def Number(**told: Any) -> Any:  # noqa: N802 - a field specifier reads like the type it stands for
+    """A real number. Says `above`, `at_least`, `below`, `at_most`, `unit`, `description`, `example`, `nullable`."""
+    return Field(kind="number", **told)
+
+
+def Integer(**told: Any) -> Any:  # noqa: N802
+    """A whole number within ±2⁶³. Says what `Number` says."""
+    told = {"at_least": -SAFE_INTEGER if told.get("above") is None else None,
+            "at_most": SAFE_INTEGER if told.get("below") is None else None} | told  # fmt: skip
+    return Field(kind="integer", **told)
+
+
+def Grade(*values: str, **told: Any) -> Any:  # noqa: N802
+    """One of some words that have an order, the worst first."""
+    return Field(kind="grade", values=values, **told)
+
+
+def Category(*values: str, **told: Any) -> Any:  # noqa: N802
+    """One of some words that have no order."""
+    return Field(kind="category", values=values, **told)
+
+
+def Text(max_length: int = 65_536, **told: Any) -> Any:  # noqa: N802
+    """Free text of at most `max_length` characters."""
+    return Field(kind="text", max_length=max_length, **told)
+
+
+def Boolean(**told: Any) -> Any:  # noqa: N802
+    """True or false."""
+    return Field(kind="boolean", **told)

@@ -1,0 +1,55 @@
+"""The base of the types that an author writes: a strict struct whose fields carry ranges, words, units and descriptions."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self, dataclass_transform
+
+import msgspec
+
+from assay.domain.faults import row_faults, row_of
+from assay.domain.field import Boolean, Category, Field, Grade, Integer, Number, Text, object_schema
+from assay.errors import QuestionInvalid
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(Number, Integer, Grade, Category, Text, Boolean)
+)
+class InputMeta(msgspec.StructMeta):
+    """Turns `carat: float = Number(above=0)` into a strict struct field, and keeps what was said about it."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **told: Any) -> Any:
+        said = {key: value for key, value in namespace.items() if isinstance(value, Field)}
+        for key, field in said.items():
+            namespace["__annotations__"][key] = field.annotation()
+            if field.nullable:
+                namespace[key] = None
+            else:
+                del namespace[key]
+        told = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True} | told
+        made: Any = super().__new__(mcls, name, bases, namespace, **told)
+        inherited = {key: field for base in bases for key, field in getattr(base, "assay_fields", {}).items()}
+        made.assay_fields = inherited | said
+        return made
+
+
+class Input(msgspec.Struct, metaclass=InputMeta):
+    """What is asked. Subclass it and give each field a `Number`, `Integer`, `Grade`, `Category`, `Text` or `Boolean`."""
+
+    assay_fields: ClassVar[dict[str, Field]] = {}
+
+    @classmethod
+    def take(cls, asked: Any) -> Self:
+        """The input from values that are already parsed; raises QuestionInvalid, which names every fault."""
+        found = row_faults(asked, cls.assay_fields, "#")
+        if found:
+            raise QuestionInvalid(tuple(found))
+        return row_of(asked, cls.assay_fields, cls)
+
+    # FastAPI asks types how to be validated and described in pydantic's own words, which are plain dictionaries.
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> dict[str, Any]:
+        return {"type": "function-plain", "function": {"type": "no-info", "function": cls.take}}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        return object_schema(cls.__name__, cls.assay_fields)

@@ -1,0 +1,18 @@
+"""The metrics by which versions are ranked, each with its direction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Metric = Literal["mae", "rmse", "mape", "r2"]
+GREATER_IS_BETTER: dict[str, bool] = {"mae": False, "rmse": False, "mape": False, "r2": True}
+
+
+def better(metric: str, candidate: float, champion: float) -> bool:
+    """Whether the candidate's value is strictly better, in this metric's direction."""
+    return candidate > champion if GREATER_IS_BETTER[metric] else candidate < champion
+
+
+def rank_key(metric: str, value: float) -> float:
+    """A number that sorts the best value first."""
+    return -value if GREATER_IS_BETTER[metric] else value

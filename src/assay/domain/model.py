@@ -1,0 +1,122 @@
+"""A model: a question with a name, the recipes that learn to answer it, and the metric that ranks them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from assay.domain.contract import Contract, Similar, Target
+from assay.domain.field import Field
+from assay.domain.input import Input
+from assay.domain.metric import Metric
+from assay.domain.prediction import Explanation, Prediction
+from assay.domain.recipe import Recipe
+from assay.errors import ApplicationInvalid, NotServing
+
+QuestionT = TypeVar("QuestionT", bound=Input)
+Maker = Callable[..., Any]
+MakerT = TypeVar("MakerT", bound=Maker)
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+RESERVED = frozenset({"latest", "null", "none", "true", "false"})
+
+
+class Answering(Protocol):
+    """What a served model can do; the running application provides it."""
+
+    async def predict(self, question: Any) -> Prediction: ...
+    async def explain(self, question: Any) -> Explanation: ...
+    async def similar(self, like: Mapping[str, Any], n: int) -> list[dict[str, Any]]: ...
+
+
+@dataclass
+class Model(Generic[QuestionT]):
+    """A question with a name.
+
+    `target` is the column to predict, in `unit`, never below `floor`, rounded to `decimals`. `metric` ranks versions.
+    `segments` says by which bins of which column errors are reported too. All recipes are judged on the same held-out
+    rows: a share of `test_size`, drawn with `seed` as scikit-learn's `train_test_split` draws.
+    Similar rows are equal in every grade and category, and near in the numeric field `similar_by`.
+    `trusted` are classes of the author's own that a stored pipeline may hold.
+    """
+
+    name: str
+    _: KW_ONLY
+    input: type[QuestionT]
+    target: str
+    unit: str = ""
+    floor: float | None = None
+    decimals: int | None = None
+    metric: Metric = "mae"
+    segments: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    test_size: float = 0.2
+    seed: int = 42
+    similar_by: str | None = None
+    trusted: tuple[type, ...] = ()
+    recipes: dict[str, Recipe] = field(default_factory=dict, init=False)
+    cleaning: Maker | None = field(default=None, init=False)
+    answering: Answering | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name) or self.name in RESERVED:
+            raise ApplicationInvalid(f"{self.name!r} cannot name a model: lower-case letters, digits, '.', '_' and '-'.")
+        if self.target in self.fields:
+            raise ApplicationInvalid(f"{self.target!r} is the target of {self.name!r} and cannot be asked as well.")
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """The input's fields in their order."""
+        return self.input.assay_fields
+
+    @property
+    def contract(self) -> Contract:
+        """What a version of this model promises to whoever asks it."""
+        words = tuple(name for name, said in self.fields.items() if said.values)
+        numbers = [name for name, said in self.fields.items() if said.numeric]
+        nearest = self.similar_by or next(iter(numbers), None)
+        return Contract(
+            model=self.name,
+            fields=dict(self.fields),
+            target=Target(name=self.target, unit=self.unit, floor=self.floor, decimals=self.decimals),
+            metric=self.metric,
+            similar=Similar(equal=words, nearest=nearest) if nearest else None,
+        )
+
+    @overload
+    def recipe(self, make: MakerT) -> MakerT: ...
+    @overload
+    def recipe(self, *, trials: int = 0) -> Callable[[MakerT], MakerT]: ...
+    def recipe(self, make: Maker | None = None, *, trials: int = 0) -> Any:
+        """Registers a function that returns an estimator; with `trials`, one that takes an Optuna trial."""
+
+        def register(made: MakerT) -> MakerT:
+            recipe = Recipe.of(made, trials)
+            if recipe.name in self.recipes:
+                raise ApplicationInvalid(f"The model {self.name!r} has two recipes named {recipe.name!r}.")
+            self.recipes[recipe.name] = recipe
+            return made
+
+        return register if make is None else register(make)
+
+    def clean(self, rule: MakerT) -> MakerT:
+        """Registers the cleaning rule: rows in, a boolean expression or series of the rows to keep out."""
+        self.cleaning = rule
+        return rule
+
+    async def predict(self, question: QuestionT) -> Prediction:
+        """The answer of the version that rules now, recorded with the exchange in which it was asked."""
+        return await self._served().predict(question)
+
+    async def explain(self, question: QuestionT) -> Explanation:
+        """The answer with its reasons in the target's unit; also recorded."""
+        return await self._served().explain(question)
+
+    async def similar(self, like: Mapping[str, Any], n: int = 5) -> list[dict[str, Any]]:
+        """At most `n` training rows of the ruling version, the nearest first; raises NothingSimilar."""
+        return await self._served().similar(like, n)
+
+    def _served(self) -> Answering:
+        if self.answering is None:
+            raise NotServing(f"The model {self.name!r} is not being served in this process; start `assay serve`.")
+        return self.answering
