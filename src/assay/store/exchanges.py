@@ -1,0 +1,71 @@
+"""The table `exchanges`: every HTTP request and response as they crossed the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, Row, String, Table, select, text
+
+from assay.domain.exchange import Exchange
+from assay.store.database import Database, metadata
+from assay.store.paging import Page, Window, page_of, window
+
+exchanges = Table(
+    "exchanges", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC
+    Column("method", String(16), nullable=False),
+    Column("path", String, nullable=False),
+    Column("query", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("took_us", BigInteger, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("response", LargeBinary),
+    Column("request_size", BigInteger, nullable=False),
+    Column("response_size", BigInteger, nullable=False),
+    Column("response_digest", String(64)),
+    Column("idempotency_key", String),
+    Column("replay_of", String(32)),
+    Index("ix_exchanges_idempotency_key", "idempotency_key", unique=True,
+          sqlite_where=text("idempotency_key IS NOT NULL"), postgresql_where=text("idempotency_key IS NOT NULL")),
+)  # fmt: skip
+
+COLUMNS: tuple[str, ...] = tuple(exchanges.columns.keys())
+
+
+class Exchanges:
+    """Reading of the table; the recorder alone writes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, asked: Window, *, path: str | None = None, status: int | None = None, method: str | None = None) -> Page[Exchange]:
+        """The newest first; `path` is matched as a whole."""
+        query = window(select(exchanges), exchanges.c, asked)
+        for column, value in ((exchanges.c.path, path), (exchanges.c.status, status), (exchanges.c.method, method)):
+            if value is not None:
+                query = query.where(column == value)
+        with self._database.reading() as connection:
+            return page_of([exchange_of(row) for row in connection.execute(query)], asked)
+
+    def find(self, exchange: str) -> Exchange | None:
+        """One exchange by its id."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(exchanges).where(exchanges.c.id == exchange)).first()
+        return exchange_of(row) if row else None
+
+    def by_idempotency_key(self, key: str) -> Exchange | None:
+        """The exchange that first carried this key (scoped by its route)."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(exchanges).where(exchanges.c.idempotency_key == key)).first()
+        return exchange_of(row) if row else None
+
+
+def exchange_of(row: Row[Any]) -> Exchange:
+    """The noun of a row."""
+    return Exchange(**row._mapping)
+
+
+def count(connection: Connection) -> int:
+    """How many exchanges are kept."""
+    return int(connection.execute(text("SELECT count(*) FROM exchanges")).scalar_one())
