@@ -1,0 +1,1 @@
+"""Releasing: a fitted recipe becomes a version, and a version is given the word."""

@@ -1,0 +1,91 @@
+"""Registration: a fitted recipe becomes a version, complete or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from assay.clock import new_id, now_us
+from assay.domain.contract import Contract
+from assay.domain.dataset import Dataset
+from assay.domain.evaluation import Evaluation
+from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
+from assay.errors import ArtifactRejected, VersionRejected
+from assay.store import datasets, evaluations, versions
+from assay.store.artifacts import Artifacts
+from assay.store.database import Database
+
+GOLDEN_ROWS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a version is made of: the stored pipeline, its compiled graph if it has one, and the training rows."""
+
+    contract: Contract
+    pipeline: bytes
+    graph: bytes | None
+    rows: bytes
+    engine_note: str
+    questions: list[dict[str, Any]]
+    trusted: tuple[str, ...] = ()
+
+
+class Registrar:
+    """Writes files first, each synced, then one transaction: what dies in between leaves nothing that can be seen."""
+
+    def __init__(
+        self, database: Database, artifacts: Artifacts, *,
+        verify: Callable[[Version], None], answer: Callable[[Manifest, list[dict[str, Any]]], list[float]],
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._artifacts = artifacts
+        self._verify = verify
+        self._answer = answer
+
+    def register(self, draft: Version, parts: Parts, dataset: Dataset) -> Version:
+        """The registered version: `ready`, or `broken` with the reason where it did not pass its verification."""
+        try:
+            manifest = self._manifest(parts)
+            kept = msgspec.structs.replace(draft, manifest=self._artifacts.put(msgspec.json.encode(manifest)), engine=manifest.engine)
+            self._verify(kept)
+        except (ArtifactRejected, VersionRejected) as refused:
+            kept = msgspec.structs.replace(draft, status="broken", error=str(refused))
+        return self.keep(kept, dataset)
+
+    def keep(self, version: Version, dataset: Dataset) -> Version:
+        """One transaction: the dataset, the version under its number, and its evaluation if it has metrics."""
+        with self._database.writing() as connection:
+            datasets.add(connection, dataset)
+            numbered = versions.add(connection, version)
+            if numbered.metrics:
+                evaluations.add(connection, evaluation_of(numbered, split="held-out", rows=numbered.test_rows))
+        return numbered
+
+    def _manifest(self, parts: Parts) -> Manifest:
+        engine: Engine = "native" if parts.graph is None else "onnx"
+        files = {"pipeline": self._file(parts.pipeline, "skops"), "rows": self._file(parts.rows, "rows")}
+        if parts.graph is not None:
+            files["graph"] = self._file(parts.graph, "onnx")
+        questions = parts.questions[:GOLDEN_ROWS]
+        manifest = Manifest(
+            contract=parts.contract, engine=engine, files=files, golden=Golden(questions=(), answers=()),
+            engine_note=parts.engine_note, trusted=parts.trusted,
+        )  # fmt: skip
+        golden = Golden(questions=tuple(questions), answers=tuple(self._answer(manifest, questions)))
+        return msgspec.structs.replace(manifest, golden=golden)
+
+    def _file(self, data: bytes, kind: str) -> FileEntry:
+        return FileEntry(sha256=self._artifacts.put(data), size=len(data), format=kind)
+
+
+def evaluation_of(version: Version, *, split: str, rows: int) -> Evaluation:
+    """The version's own metrics as an evaluation on its dataset."""
+    return Evaluation(
+        id=new_id(), at=now_us(), model=version.model, version=version.number, dataset=version.dataset,
+        split=split, rows=rows, metrics=version.metrics, segments=version.segments,
+    )  # fmt: skip
+

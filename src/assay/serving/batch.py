@@ -1,0 +1,104 @@
+"""The single bridge between the asynchronous door and the synchronous core: batch while busy.
+
+A lane is one thread with one kind of work. What arrives while it works gathers for its next round; an idle lane takes
+what is there at once. So there is no waiting window to tune, and one lone request pays no delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from assay.errors import AssayError, Draining, Overloaded
+
+
+class Task(Protocol):
+    """One unit of a lane's work. `rows` is its weight; `future` is told when the lane is done with it."""
+
+    rows: int
+    future: asyncio.Future[None]
+    error: AssayError | None
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+class Lane(Generic[TaskT]):
+    """Runs `work` on everything that has gathered; `work` settles each task, and may set its `error`, never raises."""
+
+    def __init__(self, name: str, work: Callable[[Sequence[TaskT]], None], max_rows: int) -> None:
+        self._work = work
+        self._max_rows = max_rows
+        self._arrived: list[TaskT] = []
+        self._waiting_rows = 0
+        self._handing_over = False
+        self._gate = threading.Lock()
+        self._wake = threading.Semaphore(0)
+        self._gathered: list[TaskT] = []
+        self._idle = True
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name=f"assay-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows wait or are being worked on."""
+        return self._waiting_rows
+
+    def submit(self, task: TaskT) -> asyncio.Future[None]:
+        """Queues the task; call it on the event loop. Raises Overloaded or Draining."""
+        if self._closed:
+            raise Draining
+        if self._waiting_rows + task.rows > self._max_rows and self._waiting_rows:
+            raise Overloaded
+        self._waiting_rows += task.rows
+        self._arrived.append(task)
+        if not self._handing_over:
+            # handed over once the loop has read whatever else is ready: fuller batches at no wait
+            self._handing_over = True
+            self._loop.call_soon(self._hand_over)
+        return task.future
+
+    async def close(self) -> None:
+        """Answers what is waiting, then ends the thread."""
+        self._closed = True
+        while self._waiting_rows:
+            await asyncio.sleep(0.005)
+        self._wake.release()
+        await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        self._handing_over = False
+        with self._gate:
+            self._gathered.extend(self._arrived)
+            asleep, self._idle = self._idle, False
+        self._arrived.clear()
+        if asleep:
+            self._wake.release()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.acquire()
+            while round_ := self._take():
+                self._work(round_)
+                self._loop.call_soon_threadsafe(self._deliver, round_)
+            if self._closed:
+                return
+
+    def _take(self) -> list[TaskT]:
+        with self._gate:
+            taken, self._gathered = self._gathered, []
+            self._idle = not taken
+        return taken
+
+    def _deliver(self, settled: Sequence[TaskT]) -> None:
+        for task in settled:
+            self._waiting_rows -= task.rows
+            if not task.future.done():
+                if task.error is None:
+                    task.future.set_result(None)
+                else:
+                    task.future.set_exception(task.error)

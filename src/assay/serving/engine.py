@@ -1,0 +1,48 @@
+"""A compiled version in this process: one ONNX graph, one input a field, one number a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from assay.domain.contract import Contract
+from assay.errors import ArtifactRejected, ModelFailed
+
+Columns = dict[str, list[Any]]
+Floats = np.ndarray[Any, np.dtype[Any]]
+_FATAL = 4
+
+
+class GraphEngine:
+    """Runs a compiled pipeline. Thread-safe; one thread of the machine a call."""
+
+    def __init__(self, graph: bytes, contract: Contract) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = _FATAL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as refused:  # noqa: BLE001 - onnxruntime raises classes that it does not export
+            raise ArtifactRejected(f"The compiled graph cannot be loaded: {type(refused).__name__}.") from refused
+        asked = {given.name for given in self._session.get_inputs()}
+        if asked != set(contract.fields):
+            raise ArtifactRejected("The compiled graph asks for other fields than the contract names.")
+        self._numeric = {name: field.numeric or field.kind == "boolean" for name, field in contract.fields.items()}
+
+    def run(self, columns: Columns) -> Floats:
+        """The raw answers, float32 of shape (rows,), to columns of equal length; raises ModelFailed."""
+        feed = {
+            name: np.array(values, np.float32 if self._numeric[name] else object).reshape(-1, 1)
+            for name, values in columns.items()
+        }
+        try:
+            found: Floats = self._session.run(None, feed)[0]
+        except Exception as failed:  # noqa: BLE001 - as above
+            raise ModelFailed(f"The model failed: {type(failed).__name__}.") from failed
+        return found.reshape(-1)
+
+    def close(self) -> None:
+        """Nothing to end: the session goes with the last reference to it."""

@@ -1,0 +1,87 @@
+"""The versions that one process has at hand: who rules each model, kept in step with the rollouts, and others on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+
+import structlog
+
+from assay.errors import AssayError, ModelNotFound, VersionRejected
+from assay.serving.loaded import LoadedVersion, Loader
+from assay.serving.served import Served
+from assay.store.rollouts import Rollouts
+from assay.store.versions import Versions
+
+MAX_PINNED = 8
+log = structlog.get_logger("assay")
+
+
+class Shelf:
+    """Loads the new before it lets go of the old, so that there is always one to answer."""
+
+    def __init__(self, versions: Versions, rollouts: Rollouts, loader: Loader) -> None:
+        self.served: dict[str, Served] = {}
+        self.trouble: dict[str, str] = {}
+        self._versions = versions
+        self._rollouts = rollouts
+        self._loader = loader
+        self._seen = -1
+        self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
+        self._gate = threading.Lock()
+
+    def add(self, served: Served) -> None:
+        """Serves one more model."""
+        self.served[served.model] = served
+        self._seen = -1
+
+    def find(self, model: str) -> Served:
+        """The served model; raises ModelNotFound."""
+        if model not in self.served:
+            raise ModelNotFound(model)
+        return self.served[model]
+
+    def refresh(self) -> None:
+        """Follows the rollouts; a version that cannot be loaded changes nothing but `trouble`."""
+        newest = self._rollouts.newest()
+        if newest == self._seen:
+            return
+        for name, served in self.served.items():
+            rollout = self._rollouts.ruling(name)
+            if rollout is None or (served.ruling is not None and served.ruling.number == rollout.version):
+                continue
+            try:
+                served.switch(self._loader.load(self._versions.find(name, rollout.version)))
+            except AssayError as refused:
+                self.trouble[name] = str(refused)
+                log.error("version_not_loaded", model=name, version=rollout.version, reason=str(refused))
+            else:
+                self.trouble.pop(name, None)
+                log.info("version_answers", model=name, version=rollout.version)
+        self._seen = newest
+
+    async def follow(self, interval_s: float) -> None:
+        """Refreshes for ever, off the event loop; a store that fails for a while is asked again."""
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await asyncio.to_thread(self.refresh)
+            except AssayError as failed:
+                log.warning("rollouts_not_read", reason=str(failed))
+
+    def pinned(self, model: str, number: int) -> LoadedVersion:
+        """A version by its number, ruling or not; raises VersionNotFound, VersionRejected or ArtifactRejected."""
+        served = self.find(model)
+        if served.ruling is not None and served.ruling.number == number:
+            return served.ruling
+        with self._gate:
+            if (model, number) not in self._pinned:
+                version = self._versions.find(model, number)
+                if version.status != "ready":
+                    raise VersionRejected(f"Version {number} is {version.status} and cannot answer.")
+                self._pinned[model, number] = self._loader.load(version)
+                if len(self._pinned) > MAX_PINNED:
+                    self._pinned.popitem(last=False)
+            self._pinned.move_to_end((model, number))
+            return self._pinned[model, number]

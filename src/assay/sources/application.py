@@ -1,0 +1,86 @@
+"""The author's folder: `model.py` with the models, `data.py` with the rows if none are named, `api.py` with routes of its own."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from assay.domain.model import Model
+from assay.errors import ApplicationInvalid, AssayError, ModelNotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """What the folder holds; modules are imported when they are first needed."""
+
+    folder: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> Application:
+        """The application in this folder; raises ApplicationInvalid."""
+        found = folder.expanduser().absolute()
+        if not found.is_dir():
+            raise ApplicationInvalid(f"There is no folder {str(folder)!r}.")
+        if not (found / "model.py").is_file():
+            raise ApplicationInvalid(f"The folder {str(folder)!r} has no model.py, in which an application's models are declared.")
+        return cls(folder=found)
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether the application has routes of its own."""
+        return (self.folder / "api.py").is_file()
+
+    def models(self) -> dict[str, Model[Any]]:
+        """The models that `model.py` declares, by name; raises ApplicationInvalid."""
+        module = self._module("model")
+        found = [value for value in vars(module).values() if isinstance(value, Model)]
+        if not found:
+            raise ApplicationInvalid("model.py declares no assay.Model.")
+        named = {model.name: model for model in found}
+        if len(named) < len({id(model) for model in found}):
+            raise ApplicationInvalid("model.py declares two models of one name.")
+        return named
+
+    def model(self, name: str | None) -> Model[Any]:
+        """The model of this name, or the only one."""
+        models = self.models()
+        if name is None:
+            if len(models) > 1:
+                raise ApplicationInvalid(f"This application has several models; say --model with one of {', '.join(models)}.")
+            return next(iter(models.values()))
+        if name not in models:
+            raise ModelNotFound(name)
+        return models[name]
+
+    def own_rows(self) -> Any:
+        """The rows that `data.py` gives (its function `rows`); raises ApplicationInvalid."""
+        if not (self.folder / "data.py").is_file():
+            raise ApplicationInvalid("Say --data PATH: this application has no data.py that gives rows.")
+        rows = getattr(self._module("data"), "rows", None)
+        if not callable(rows):
+            raise ApplicationInvalid("data.py has no function `rows` that returns the training rows.")
+        return rows()
+
+    def router(self) -> Any:
+        """The `router` of `api.py`; raises ApplicationInvalid."""
+        router = getattr(self._module("api"), "router", None)
+        if router is None:
+            raise ApplicationInvalid("api.py has no `router` (a fastapi.APIRouter).")
+        return router
+
+    def _module(self, name: str) -> ModuleType:
+        if str(self.folder) not in sys.path:
+            sys.path.insert(0, str(self.folder))
+        known = sys.modules.get(name)
+        if known is not None and Path(getattr(known, "__file__", None) or "").parent != self.folder:
+            del sys.modules[name]  # another application's module of the same name
+        try:
+            return importlib.import_module(name)
+        except AssayError:
+            raise
+        except Exception as failed:  # noqa: BLE001 - the author's module may raise anything
+            raise ApplicationInvalid(f"{name}.py cannot be imported: {type(failed).__name__}: {failed}") from failed
