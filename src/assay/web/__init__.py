@@ -1,0 +1,1 @@
+"""The HTTP door: translate, call, translate back."""

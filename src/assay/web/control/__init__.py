@@ -1,0 +1,71 @@
+"""The control plane: everything but the hot route, as FastAPI routes that only translate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
+from assay.web.answering import ServedModel
+from assay.web.control import docs, health, models, records
+from assay.web.problems import CONTENT_TYPE, problem_of
+from assay.web.process import Process, asked_in
+
+
+def make_api(process: Process) -> FastAPI:
+    """The control plane of one process, with the application's own routes at the root."""
+    application = process.assay.application
+    api = FastAPI(title=application.folder.name, docs_url=None, redoc_url=None, openapi_url=None)
+    api.state.assay = process.assay
+    api.state.process = process
+    for kind in (AssayError, RequestValidationError, HTTPException):
+        api.add_exception_handler(kind, refused)
+    if application.has_routes:
+        for name, model in application.models().items():
+            model.answering = ServedModel(process, name)
+        api.include_router(application.router(), tags=["application"])
+    for router in (models.router, records.router, health.router, docs.router):
+        api.include_router(router)
+    api.openapi = lambda: docs.openapi(api, process)  # type: ignore[method-assign]  # FastAPI's documented way
+    return api
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """A refusal as problem+json."""
+    conversation = asked_in.get()
+    status, body, headers = problem_of(_known(error), conversation.id if conversation else "")
+    named = {name.decode(): value.decode() for name, value in headers}
+    return Response(body, status, named, CONTENT_TYPE.decode())
+
+
+def _known(error: Exception) -> AssayError:
+    if isinstance(error, AssayError):
+        return error
+    if isinstance(error, HTTPException):
+        if error.status_code == 405:
+            return MethodNotAllowed((error.headers or {}).get("allow", "other methods"))
+        return RouteNotFound() if error.status_code == 404 else _Said(str(error.detail))
+    if isinstance(error, RequestValidationError):
+        told = error.errors()
+        if any(one["type"] == "json_invalid" for one in told):
+            return MalformedJson()
+        return QuestionInvalid(tuple(_fault(one) for one in told))
+    return AssayError()
+
+
+def _fault(told: Any) -> Fault:
+    where, *parts = [str(part) for part in told["loc"]]
+    expected = str(told.get("ctx", {}).get("expected", ""))
+    allowed = tuple(word.strip(" '") for word in expected.replace(" or ", ",").split(",")) if expected else ()
+    pointer = "#" + "".join(f"/{part}" for part in parts) if where == "body" else "/".join(parts)
+    code = "missing_feature" if told["type"] == "missing" else "invalid_parameter" if where != "body" else "invalid"
+    return Fault(pointer, told["msg"][:1].lower() + told["msg"][1:], code, allowed)
+
+
+class _Said(AssayError):
+    """A refusal of the application's own."""
+
+    code = "refused"

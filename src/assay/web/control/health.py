@@ -1,0 +1,39 @@
+"""`/livez` and `/readyz`: is the process alive, and can it answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from assay.errors import AssayError
+from assay.web.control.records import json_response
+from assay.web.process import Process
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    """200 while the process runs; it asks nothing of the store."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """200 if the store can be read and every model has a version that answers; else 503 with what is missing."""
+    process: Process = request.app.state.process
+    missing = dict(process.shelf.trouble)
+    try:
+        await run_in_threadpool(process.assay.rollouts.newest)
+    except AssayError as failed:
+        missing["store"] = str(failed)
+    models = {name: served.ruling.number if served.ruling else None for name, served in process.shelf.served.items()}
+    missing |= {name: "no version answers" for name, number in models.items() if number is None and name not in missing}
+    if not models:
+        missing["models"] = "none is trained yet"
+    if process.draining:
+        missing["process"] = "the server is stopping"
+    found = {"status": "unready" if missing else "ok", "models": models, "unsafe": sorted(process.settings.unsafe)}
+    response = json_response(found | ({"missing": missing} if missing else {}))
+    response.status_code = 503 if missing else 200
+    return response

@@ -1,0 +1,152 @@
+"""`/v1/models`: what is served, its versions with their metrics, who rules and ruled, and the reasons of an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from assay.app import Assay
+from assay.clock import iso
+from assay.domain.question import strict_json
+from assay.domain.rollout import Rollout
+from assay.domain.version import Version
+from assay.errors import ModelNotFound, QuestionInvalid, VersionNotFound, Fault
+from assay.serving.loaded import LoadedVersion
+from assay.serving.similar import similar
+from assay.web.answering import ServedModel
+from assay.web.control.parameters import Parameters
+from assay.web.control.records import json_response
+from assay.web.process import Process
+
+router = APIRouter(tags=["models"])
+MAX_SIMILAR = 1_000
+
+
+@router.get("/v1/models")
+async def all_models(request: Request) -> Response:
+    """Every model with the version that rules it."""
+    Parameters(request)
+    return json_response({"results": await run_in_threadpool(_models, request.app.state.assay)})
+
+
+@router.get("/v1/models/{name}")
+async def one_model(request: Request, name: str) -> Response:
+    """One model: its contract (fields, ranges, units), its versions and who rules."""
+    process: Process = request.app.state.process
+    served = await process.served(name)
+    versions = await run_in_threadpool(process.assay.versions.all, name)
+    rollout = await run_in_threadpool(process.assay.rollouts.ruling, name)
+    contract = served.ruling.contract if served.ruling else None
+    found = model_json(name, versions, rollout)
+    if contract is not None:
+        found |= {"input": contract.json_schema(), "target": msgspec.to_builtins(contract.target), "metric": contract.metric}
+    return json_response(found)
+
+
+@router.get("/v1/models/{name}/versions")
+async def all_versions(request: Request, name: str) -> Response:
+    """Every version, the newest first, with its metrics overall and by segment; failed and broken ones too."""
+    Parameters(request)
+    versions = await run_in_threadpool(request.app.state.assay.versions.all, name)
+    if not versions:
+        raise ModelNotFound(name)
+    return json_response({"results": [version_json(one) for one in versions]})
+
+
+@router.get("/v1/models/{name}/versions/{number}")
+async def one_version(request: Request, name: str, number: str) -> Response:
+    """One version with its metrics, parameters, seed, data digest, code digest and library versions."""
+    found = await run_in_threadpool(request.app.state.assay.versions.find, name, _number(name, number))
+    return json_response(version_json(found))
+
+
+@router.get("/v1/models/{name}/rollouts")
+async def all_rollouts(request: Request, name: str) -> Response:
+    """Every decision who answers, the newest first."""
+    Parameters(request)
+    history = await run_in_threadpool(request.app.state.assay.rollouts.history, name)
+    if not history:
+        raise ModelNotFound(name)
+    return json_response({"results": [rollout_json(one) for one in history]})
+
+
+@router.post("/v1/models/{name}/explain")
+async def explain(request: Request, name: str) -> Response:
+    """One answer with its reasons: base + every contribution = prediction, in the target's unit."""
+    process: Process = request.app.state.process
+    return await _explain(request, (await process.served(name)).version())
+
+
+@router.post("/v1/models/{name}/versions/{number}/explain")
+async def explain_by(request: Request, name: str, number: str) -> Response:
+    """The same by a version of your choice."""
+    return await _explain(request, await _pinned(request, name, number))
+
+
+@router.post("/v1/models/{name}/similar")
+async def similar_rows(request: Request, name: str) -> Response:
+    """Training rows of the ruling version that are like the question, the nearest first; `n` of them (5)."""
+    process: Process = request.app.state.process
+    return await _similar(request, (await process.served(name)).version())
+
+
+@router.post("/v1/models/{name}/versions/{number}/similar")
+async def similar_rows_of(request: Request, name: str, number: str) -> Response:
+    """The same for a version of your choice."""
+    return await _similar(request, await _pinned(request, name, number))
+
+
+async def _pinned(request: Request, name: str, number: str) -> LoadedVersion:
+    process: Process = request.app.state.process
+    await process.served(name)
+    return await run_in_threadpool(process.shelf.pinned, name, _number(name, number))
+
+
+async def _explain(request: Request, version: LoadedVersion) -> Response:
+    Parameters(request)
+    questions, single = version.reader.read(await request.body())
+    if not single:
+        raise QuestionInvalid((Fault("#", "send one question as an object; reasons are given one at a time", "wrong_type"),))
+    process: Process = request.app.state.process
+    return json_response(await ServedModel(process, version.model).explain_by(version, questions[0]))
+
+
+async def _similar(request: Request, version: LoadedVersion) -> Response:
+    n = Parameters(request, "n").whole("n", low=1, high=MAX_SIMILAR)
+    like = strict_json(await request.body())
+    if not isinstance(like, dict):
+        raise QuestionInvalid((Fault("#", "must be an object", "wrong_type"),))
+    rows = await run_in_threadpool(similar, version, like, 5 if n is None else n)
+    return json_response({"model": version.model, "version": version.number, "rows": rows})
+
+
+def _number(name: str, told: str) -> int:
+    if not (told.isascii() and told.isdigit()) or len(told) > 9:
+        raise VersionNotFound(name, told)
+    return int(told)
+
+
+def _models(assay: Assay) -> list[dict[str, Any]]:
+    return [model_json(name, assay.versions.all(name), assay.rollouts.ruling(name)) for name in assay.versions.models()]
+
+
+def model_json(name: str, versions: list[Version], rollout: Rollout | None) -> dict[str, Any]:
+    """A model in brief."""
+    ruling = next((one for one in versions if rollout and one.number == rollout.version), None)
+    return {
+        "name": name, "version": ruling.number if ruling else None, "recipe": ruling.recipe if ruling else None,
+        "metrics": ruling.metrics if ruling else {}, "since": iso(rollout.at) if rollout else None, "versions": len(versions),
+    }  # fmt: skip
+
+
+def version_json(version: Version) -> dict[str, Any]:
+    """A version in full."""
+    return msgspec.structs.asdict(version) | {"created_at": iso(version.created_at)}
+
+
+def rollout_json(rollout: Rollout) -> dict[str, Any]:
+    """A decision in full."""
+    return msgspec.structs.asdict(rollout) | {"at": iso(rollout.at)}

@@ -1,0 +1,57 @@
+"""The parameters of an address, read strictly: each once, each known, each within its rule."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from assay.clock import parse_iso
+from assay.errors import ParameterInvalid
+from assay.store.paging import MAX_LIMIT, Window
+
+PAGING = ("limit", "cursor", "since", "until")
+
+
+class Parameters:
+    """The parameters of one request; raises ParameterInvalid, which names the parameter and its rule."""
+
+    def __init__(self, request: Request, *known: str) -> None:
+        self._told: dict[str, str] = {}
+        for name, value in request.query_params.multi_items():
+            if name not in known:
+                raise ParameterInvalid(name[:80], f"is not a parameter here; known are {', '.join(known) or 'none'}")
+            if name in self._told:
+                raise ParameterInvalid(name, "stands twice")
+            if "\x00" in value:
+                raise ParameterInvalid(name, "contains the character U+0000")
+            self._told[name] = value
+
+    def text(self, name: str) -> str | None:
+        """The parameter as it was sent."""
+        return self._told.get(name)
+
+    def whole(self, name: str, *, low: int, high: int) -> int | None:
+        """The parameter as a whole number within its range."""
+        told = self._told.get(name)
+        if told is None:
+            return None
+        if not (told.isascii() and told.isdigit()) or len(told) > 18 or not low <= int(told) <= high:
+            raise ParameterInvalid(name, f"must be a whole number from {low} to {high}")
+        return int(told)
+
+    def moment(self, name: str) -> int | None:
+        """The parameter as microseconds, from ISO 8601 with a zone."""
+        told = self._told.get(name)
+        if told is None:
+            return None
+        try:
+            return parse_iso(told.replace(" ", "+"))  # an unescaped plus arrives as a space
+        except (ValueError, OverflowError):
+            raise ParameterInvalid(name, "must be a time such as 2026-03-03T12:00:00Z") from None
+
+    def window(self) -> Window:
+        """The part of a list that is asked for."""
+        since, until = self.moment("since"), self.moment("until")
+        if since is not None and until is not None and since >= until:
+            raise ParameterInvalid("until", "must be later than since")
+        limit = self.whole("limit", low=1, high=MAX_LIMIT)
+        return Window(limit=limit or 100, cursor=self.text("cursor"), since=since, until=until)

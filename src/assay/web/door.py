@@ -1,0 +1,158 @@
+"""The front door: every request passes here, and none leaves before its exchange is durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from assay.domain.question import strict_json
+from assay.errors import (
+    AssayError, BodyTooLarge, MethodNotAllowed, RouteNotFound, StoreUnavailable, VersionNotFound,
+)  # fmt: skip
+from assay.serving.loaded import LoadedVersion
+from assay.serving.served import Served
+from assay.web.predictions import PredictRoute, reply
+from assay.web.problems import CONTENT_TYPE, problem_of
+from assay.web.process import Conversation, Process, asked_in
+from assay.web.requests import Hosts, Message, Receive, Request, Scope, Send
+
+PREFIX = "/v1/models/"
+PROBES = frozenset(("/livez", "/readyz"))
+log = structlog.get_logger("assay")
+
+
+class Door:
+    """The ASGI application: the hot route itself, everything else by the control plane, the record around both."""
+
+    def __init__(self, process: Process, make_api: Callable[[Process], Any]) -> None:
+        self._process = process
+        self._make_api = make_api
+        self._api: Any = None
+        settings = process.settings
+        self._hosts = Hosts(settings.allowed_hosts, any_host=settings.open)
+        self._predict = PredictRoute(process)
+        self._pending: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of the process."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._process.start()
+            self._api = self._make_api(self._process)
+        except Exception as failed:
+            await send({"type": "lifespan.startup.failed", "message": str(failed)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._process.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            self._hosts.check(request)
+            if request.path.startswith(PREFIX) and request.path.endswith("/predict"):
+                served, version = await self._asked_of(request)
+                await self._predict(request, served, version, receive, send)
+            else:
+                await self._control(request, scope, receive, send)
+        except AssayError as refused:
+            await self._refuse(request, refused, send)
+        except Exception as failed:  # noqa: BLE001 - the last resort: nothing internal leaves, and it is recorded
+            log.error("request_failed", path=request.path, request=request.id, exc_info=failed)
+            await self._refuse(request, AssayError("The server failed to answer; the request's id leads to the cause."), send)
+
+    async def _asked_of(self, request: Request) -> tuple[Served, LoadedVersion | None]:
+        """Which model is asked, and which version if one is named."""
+        parts = request.path[len(PREFIX) :].split("/")
+        if request.method != "POST":
+            raise MethodNotAllowed("POST")
+        served = self._process.shelf.served.get(parts[0]) or await self._process.served(parts[0])
+        if len(parts) == 2:
+            return served, None
+        if len(parts) != 4 or parts[1] != "versions":
+            raise RouteNotFound
+        if not (parts[2].isascii() and parts[2].isdigit()) or len(parts[2]) > 9:
+            raise VersionNotFound(parts[0], parts[2])
+        return served, await asyncio.to_thread(self._process.shelf.pinned, parts[0], int(parts[2]))
+
+    async def _control(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await request.read(receive, self._process.settings.max_batch_bytes)
+        if body and request.headers.get(b"content-type", b"").startswith(b"application/json"):
+            strict_json(body)
+        conversation = Conversation(request.id)
+        marked = asked_in.set(conversation)
+        captured = Captured(body)
+        try:
+            await self._api(scope, captured.receive, captured.send)
+        finally:
+            asked_in.reset(marked)
+        response = b"".join(captured.body)
+        reading = request.method in ("GET", "HEAD")
+        keeping = self._process.keep(
+            request, captured.status, response, predictions=conversation.predictions, whole=not reading
+        )
+        if request.path in PROBES:
+            # a probe tells the truth about the store; it cannot wait for it
+            task = asyncio.create_task(_quietly(keeping))
+            self._pending.add(task)
+            task.add_done_callback(self._pending.discard)
+        else:
+            await keeping
+        await reply(send, captured.status, response, [*captured.headers, (b"x-request-id", request.id.encode())])
+
+    async def _refuse(self, request: Request, refused: AssayError, send: Send) -> None:
+        status, body, headers = problem_of(refused, request.id)
+        if status >= 500:
+            log.warning("request_refused", path=request.path, request=request.id, code=refused.code, reason=str(refused))
+        try:
+            await self._process.keep(request, status, body)
+        except AssayError as unrecorded:
+            log.error("exchange_not_recorded", request=request.id, reason=str(unrecorded))
+            if status < 500:
+                status, body, headers = problem_of(StoreUnavailable(), request.id)
+        if isinstance(refused, BodyTooLarge):
+            headers.append((b"connection", b"close"))  # the rest of the body is not read
+        headers += [(b"content-type", CONTENT_TYPE), (b"x-request-id", request.id.encode()), (b"cache-control", b"no-store")]
+        await reply(send, status, body, headers)
+
+
+class Captured:
+    """The control plane's side of one exchange: gives it the body, holds its response back until it is recorded."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self.status = 500
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+
+    async def receive(self) -> Message:
+        """The whole body once."""
+        body, self._body = self._body, None
+        return {"type": "http.disconnect"} if body is None else {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        """Holds back what the control plane answers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = [(name, value) for name, value in message["headers"] if name != b"content-length"]
+        elif message["type"] == "http.response.body":
+            self.body.append(message.get("body", b""))
+
+
+async def _quietly(keeping: Awaitable[None]) -> None:
+    try:
+        await keeping
+    except AssayError as failed:
+        log.warning("probe_not_recorded", reason=str(failed))

@@ -1,0 +1,120 @@
+"""The hot route: questions in, recorded answers out. Plain ASGI; no framework runs between the socket and the model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from assay.domain.exchange import Exchange
+from assay.domain.prediction import Prediction
+from assay.errors import AlreadyAnswered, BodyTooLarge, IdempotencyInProgress, IdempotencyMismatch
+from assay.serving.loaded import LoadedVersion
+from assay.serving.served import Answered, Ask, Served
+from assay.store.recorder import Entry
+from assay.web.process import Process, exchange_row
+from assay.web.requests import Receive, Request, Send
+
+_encode = msgspec.json.Encoder().encode
+Headers = list[tuple[bytes, bytes]]
+
+
+class HttpAsk(Ask):
+    """Questions of one request; their answers and its exchange are one entry of the record."""
+
+    __slots__ = ("key", "request", "response", "single", "version")
+
+    def __init__(
+        self, request: Request, questions: list[Any], version: LoadedVersion, *, single: bool, key: str | None,
+        future: asyncio.Future[None],
+    ) -> None:  # fmt: skip
+        super().__init__(questions, version, future)
+        self.request = request
+        self.version = version
+        self.single = single
+        self.key = key
+        self.response = b""
+
+    def settle(self, answered: Answered) -> Entry:
+        """Builds the response, and the entry that must be durable before it is sent."""
+        model, number = answered.version.model, answered.version.number
+        answers = [
+            Prediction(id=one, model=model, version=number, prediction=value)
+            for one, value in zip(answered.ids, answered.values, strict=True)
+        ]
+        self.response = _encode(answers[0] if self.single else answers)
+        request = self.request
+        asked = [request.body.decode()] if self.single else [_encode(question).decode() for question in self.questions]
+        return Entry(exchange_row(request, 200, self.response, key=self.key), answered.rows(asked, request.id))
+
+
+class PredictRoute:
+    """`POST …/predict`, for the ruling version or a named one."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        settings = process.settings
+        self._limit = max(settings.max_body_bytes, settings.max_batch_bytes)
+        self._limit_of_one = settings.max_body_bytes
+        self._idempotent = "no-idempotency" not in settings.unsafe
+        self._headers: dict[tuple[str, int], Headers] = {}
+
+    async def __call__(self, request: Request, served: Served, version: LoadedVersion | None, receive: Receive, send: Send) -> None:
+        """Answers one request; raises AssayError where it cannot, and then nothing was sent."""
+        request.check_json()
+        body = await request.read(receive, self._limit)
+        version = version or served.version()
+        if len(body) > self._limit_of_one and body.lstrip()[:1] != b"[":
+            raise BodyTooLarge(f"One question is longer than {self._limit_of_one} bytes.")
+        questions, single = version.reader.read(body)
+        key = request.idempotency_key() if self._idempotent else None
+        future = asyncio.get_running_loop().create_future()
+        ask = HttpAsk(request, questions, version, single=single, key=key, future=future)
+        if key is None:
+            await served.lane.submit(ask)
+        elif (earlier := await self._once(key, ask, served)) is not None:
+            await self._replay(request, earlier, version, send)
+            return
+        await reply(send, 200, ask.response, self._headers_of(version, request))
+
+    async def _once(self, key: str, ask: HttpAsk, served: Served) -> Exchange | None:
+        """Answers unless this key was answered before; then that exchange. Two at once: the second is refused."""
+        answering = self._process.answering
+        if key in answering:
+            raise IdempotencyInProgress
+        answering.add(key)
+        try:
+            earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
+            if earlier is None:
+                try:
+                    await served.lane.submit(ask)
+                except AlreadyAnswered:  # by another process, between our look and our commit
+                    earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
+        finally:
+            answering.discard(key)
+        if earlier is not None and earlier.request != ask.request.body:
+            raise IdempotencyMismatch
+        return earlier
+
+    async def _replay(self, request: Request, earlier: Exchange, version: LoadedVersion, send: Send) -> None:
+        response = earlier.response or b""
+        await self._process.keep(request, earlier.status, response, replay_of=earlier.id)
+        headers = self._headers_of(version, request)
+        await reply(send, earlier.status, response, [*headers, (b"idempotent-replayed", b"true")])
+
+    def _headers_of(self, version: LoadedVersion, request: Request) -> Headers:
+        known = self._headers.get((version.model, version.number))
+        if known is None:
+            known = self._headers[version.model, version.number] = [
+                (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
+                (b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode()),
+            ]  # fmt: skip
+        return [*known, (b"x-request-id", request.id.encode())]
+
+
+async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    """Sends a whole response."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

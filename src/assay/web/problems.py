@@ -1,0 +1,80 @@
+"""The one table from an error to its HTTP status, and the shape in which a refusal is sent (RFC 9457)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from assay import errors
+from assay.errors import AssayError, Fault
+
+STATUS: dict[type[AssayError], int] = {
+    errors.MalformedJson: 400, errors.MalformedEncoding: 400, errors.DuplicateKey: 400, errors.TooDeep: 400,
+    errors.BadCursor: 400, errors.BadIdempotencyKey: 400,
+    errors.ModelNotFound: 404, errors.VersionNotFound: 404, errors.NothingSimilar: 404, errors.RouteNotFound: 404,
+    errors.MethodNotAllowed: 405, errors.NotAcceptable: 406,
+    errors.VersionRejected: 409, errors.IdempotencyInProgress: 409,
+    errors.BodyTooLarge: 413, errors.TooManyRows: 413, errors.UriTooLong: 414,
+    errors.UnsupportedMediaType: 415, errors.UnsupportedEncoding: 415,
+    errors.UnknownHost: 421,
+    errors.QuestionInvalid: 422, errors.ParameterInvalid: 422, errors.IdempotencyMismatch: 422, errors.Unstorable: 422,
+    errors.NothingReleased: 503, errors.Overloaded: 503, errors.Draining: 503, errors.StoreUnavailable: 503,
+    errors.ArtifactRejected: 503, errors.NotServing: 503,
+    errors.ModelTimedOut: 504,
+}  # fmt: skip
+TITLES = {
+    400: "The request cannot be read", 404: "Not found", 405: "Method not allowed", 406: "Not acceptable", 409: "Conflict",
+    413: "Too large", 414: "Address too long", 415: "Unsupported media type", 421: "Unknown host",
+    422: "The request is not acceptable", 500: "Internal error", 503: "Unavailable", 504: "The model took too long",
+}  # fmt: skip
+RETRY_AFTER_S = {503: b"1", 409: b"1"}
+CONTENT_TYPE = b"application/problem+json"
+Headers = list[tuple[bytes, bytes]]
+# What these say may hold paths or library messages, which are for the log and not for the caller.
+_PRIVATE = (errors.ArtifactRejected, errors.StoreUnavailable, errors.ModelFailed, errors.Unstorable)
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A refusal as it is sent; `instance` is the request's id, by which the record knows it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: tuple[Fault, ...] = ()
+
+
+def status_of(error: AssayError) -> int:
+    """The HTTP status of an error; 500 unless the table knows better."""
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+
+
+def problem_of(error: AssayError, instance: str) -> tuple[int, bytes, Headers]:
+    """Status, body and extra headers of a refusal."""
+    status = status_of(error)
+    detail = (type(error).__doc__ or "").strip() if isinstance(error, _PRIVATE) else str(error)
+    faults: tuple[Fault, ...] = getattr(error, "faults", ())
+    body = Problem(
+        type="about:blank", title=TITLES.get(status, "Error"), status=status, detail=detail, instance=instance,
+        code=code_of(error, faults), errors=faults,
+    )  # fmt: skip
+    headers: Headers = []
+    if status in RETRY_AFTER_S and not isinstance(error, errors.VersionRejected):
+        headers.append((b"retry-after", RETRY_AFTER_S[status]))
+    if isinstance(error, errors.MethodNotAllowed):
+        headers.append((b"allow", error.allow.encode()))
+    if status == 415:
+        headers.append((b"accept-post", b"application/json"))
+    return status, msgspec.json.encode(body), headers
+
+
+def code_of(error: AssayError, faults: tuple[Fault, ...]) -> str:
+    """The error's code; of a question with faults of one kind, that kind's."""
+    kinds = {fault.code for fault in faults}
+    if isinstance(error, errors.QuestionInvalid) and len(kinds) == 1:
+        # a list of questions is refused as a whole: the pointers say which rows
+        rows = any(fault.pointer.count("/") > 1 for fault in faults)
+        return "row_invalid" if rows else kinds.pop()
+    return error.code
+

@@ -1,0 +1,124 @@
+"""One web process: the served models, the lane that records what no model answers, and the following of the rollouts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from hashlib import sha256
+
+from assay.app import Assay
+from assay.errors import AssayError
+from assay.serving.batch import Lane
+from assay.serving.served import Served
+from assay.serving.shelf import Shelf
+from assay.store.recorder import Entry, Values
+from assay.web.requests import Request
+
+MAX_RECORDS_WAITING = 50_000
+REMEMBERED_BYTES = 65_536
+asked_in: ContextVar[Conversation | None] = ContextVar("asked_in", default=None)
+
+
+class Conversation:
+    """The exchange in which an application's own route asks a model; what was answered is recorded with it."""
+
+    __slots__ = ("id", "predictions")
+
+    def __init__(self, exchange: str) -> None:
+        self.id = exchange
+        self.predictions: list[Values] = []
+
+
+class Record:
+    """Something to be kept that no model's lane keeps."""
+
+    __slots__ = ("entry", "error", "future", "rows")
+
+    def __init__(self, entry: Entry, future: asyncio.Future[None]) -> None:
+        self.entry = entry
+        self.future = future
+        self.rows = 1
+        self.error: AssayError | None = None
+
+
+class Process:
+    """Started within the event loop, ended before it ends."""
+
+    def __init__(self, assay: Assay) -> None:
+        self.assay = assay
+        self.settings = assay.settings
+        self.draining = False
+        self.answering: set[str] = set()
+        self.shelf = Shelf(assay.versions, assay.rollouts, assay.loader)
+        self._scribe: Lane[Record] | None = None
+        self._following: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Loads who rules, and follows the rollouts from now on."""
+        self._scribe = Lane("record", self._write, MAX_RECORDS_WAITING)
+        await asyncio.to_thread(self.assay.artifacts.sweep)
+        for model in await asyncio.to_thread(self.assay.versions.models):
+            self._serve(model)
+        await asyncio.to_thread(self.shelf.refresh)
+        self._following = asyncio.create_task(self.shelf.follow(self.settings.poll_interval_s))
+
+    async def stop(self) -> None:
+        """Answers and records what is under way, then gives everything back."""
+        self.draining = True
+        if self._following is not None:
+            self._following.cancel()
+        for served in self.shelf.served.values():
+            await served.lane.close()
+        if self._scribe is not None:
+            await self._scribe.close()
+        self.assay.close()
+
+    async def keep(
+        self, request: Request, status: int, response: bytes, *, predictions: list[Values] | None = None,
+        key: str | None = None, replay_of: str | None = None, whole: bool = True,
+    ) -> None:  # fmt: skip
+        """Records an exchange; returns once it is durable. Raises StoreUnavailable or Unstorable."""
+        entry = Entry(exchange_row(request, status, response, key=key, replay_of=replay_of, whole=whole), predictions or [])
+        await self.keep_entry(entry)
+
+    async def keep_entry(self, entry: Entry) -> None:
+        """Records an entry; returns once it is durable. Raises StoreUnavailable or Unstorable."""
+        if self._scribe is None:
+            raise RuntimeError("the process was not started")
+        await self._scribe.submit(Record(entry, asyncio.get_running_loop().create_future()))
+
+    async def served(self, model: str) -> Served:
+        """The served model; one that was trained since the start is served from now on. Raises ModelNotFound."""
+        if model not in self.shelf.served and model in await asyncio.to_thread(self.assay.versions.models):
+            self._serve(model)
+            await asyncio.to_thread(self.shelf.refresh)
+        return self.shelf.find(model)
+
+    def _serve(self, model: str) -> None:
+        if model in self.shelf.served:
+            return
+        settings = self.settings
+        first = "answer-before-commit" not in settings.unsafe
+        self.shelf.add(
+            Served(model, self.assay.recorder, max_waiting_rows=settings.max_waiting_rows, record_first=first)
+        )
+
+    def _write(self, records: Sequence[Record]) -> None:
+        self.assay.recorder.record([record.entry for record in records])
+        for record in records:
+            record.error = record.entry.error
+
+
+def exchange_row(
+    request: Request, status: int, response: bytes, *, key: str | None = None, replay_of: str | None = None, whole: bool = True
+) -> Values:
+    """The row of the record, in the order of `exchanges.COLUMNS`; not `whole` keeps a long response as size and digest."""
+    digest = None
+    kept: bytes | None = response
+    if not whole and len(response) > REMEMBERED_BYTES:
+        digest, kept = sha256(response).hexdigest(), None
+    return (
+        request.id, request.at, request.method, request.path, request.query, status, request.took_us(), request.body, kept,
+        len(request.body), len(response), digest, key, replay_of,
+    )  # fmt: skip

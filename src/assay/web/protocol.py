@@ -1,0 +1,121 @@
+"""The HTTP parser's side of the door: limits on what a connection may send, and for how long it may take."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from assay.clock import new_id, ticks_us
+from assay.web.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_HEAD_BYTES = 32_768
+MAX_HEADERS = 100
+WRITE_TIMEOUT_US = 60_000_000
+SWEEP_S = 1.0
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with bounds. Only counters are kept per request; one sweep a second looks at the clocks."""
+
+    header_timeout_us = 15_000_000
+    body_timeout_us = 60_000_000
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """A new connection: its first request may take as long as any other."""
+        self._head_bytes = 0
+        self._in_head = True
+        self._since_us = ticks_us()
+        self._stuck_us = 0
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts the bytes of a head that is not complete yet."""
+        if self._in_head:
+            if not self._head_bytes:
+                self._since_us = ticks_us()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and self.transport is not None:
+            self.refuse(431, "headers_too_large", "The headers are longer than 32 KiB.")
+
+    def on_message_begin(self) -> None:
+        """A request's first line."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """Refuses what two readers could understand differently, before anything is answered."""
+        self._in_head = False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+            self.refuse(431, "headers_too_large", "A request carries at most 100 headers in 32 KiB.")
+            return
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            self.refuse(400, "bad_framing", "A request names exactly one host.")
+            return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; of a refused request nothing is kept."""
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole; the next one starts its own clock."""
+        self._in_head = True
+        self._head_bytes = 0
+        self._since_us = 0
+        if self.cycle is not None:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's word for a request that is not HTTP."""
+        self.refuse(400, "bad_framing", "The request is not well-formed HTTP.")
+
+    def refuse(self, status: int, code: str, detail: str) -> None:
+        """Says why, and closes: after bad framing nobody knows where the next request begins."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        reason = _REASONS[status]
+        body = msgspec.json.encode(
+            Problem(type="about:blank", title=reason, status=status, detail=detail, instance=new_id(), code=code)
+        )
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
+
+    def overdue(self, now_us: int) -> None:
+        """Ends a connection whose request, or whose reading of our answer, takes too long."""
+        if self.flow is not None and self.flow.write_paused:
+            self._stuck_us = self._stuck_us or now_us
+            if now_us - self._stuck_us > WRITE_TIMEOUT_US:
+                self.transport.abort()
+            return
+        self._stuck_us = 0
+        waiting = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        if waiting or not self._since_us:
+            return
+        limit = self.header_timeout_us if self._in_head else self.body_timeout_us
+        if now_us - self._since_us > limit:
+            self.refuse(408, "request_timeout", "The request did not arrive in time.")
+
+
+async def sweep(connections: Iterable[Any]) -> None:
+    """Looks at every connection's clock, for ever."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        now = ticks_us()
+        for connection in list(connections):
+            if isinstance(connection, GuardedProtocol):
+                connection.overdue(now)

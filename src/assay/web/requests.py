@@ -1,0 +1,105 @@
+"""What is checked of every request before anybody looks at what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from assay.clock import new_id, now_us, ticks_us
+from assay.errors import (
+    BadIdempotencyKey, BodyTooLarge, NotAcceptable, UnknownHost, UnsupportedEncoding, UnsupportedMediaType, UriTooLong,
+)  # fmt: skip
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_URI_BYTES = 8192
+_WANTED = frozenset(
+    (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key")
+)  # fmt: skip
+_ACCEPTED = frozenset((b"*/*", b"application/json", b""))
+
+
+class Request:
+    """One request: its id, when it came, and the headers that matter to us."""
+
+    __slots__ = ("at", "began", "body", "headers", "id", "method", "path", "query")
+
+    def __init__(self, scope: Scope) -> None:
+        self.id = new_id()
+        self.at = now_us()
+        self.began = ticks_us()
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.headers: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _WANTED}
+        self.body = b""
+
+    async def read(self, receive: Receive, limit: int) -> bytes:
+        """The whole body; raises BodyTooLarge before reading more than the limit."""
+        told = self.headers.get(b"content-length")
+        if told is not None and (not told.isdigit() or int(told) > limit):
+            raise BodyTooLarge(f"The body is longer than the {limit} bytes that this route accepts.")
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > limit:
+                self.body = body[:2048]
+                raise BodyTooLarge(f"The body is longer than the {limit} bytes that this route accepts.")
+        self.body = body
+        return body
+
+    def check_json(self) -> None:
+        """Raises UnsupportedMediaType, UnsupportedEncoding or NotAcceptable."""
+        told = self.headers.get(b"content-type", b"")
+        if told != b"application/json":
+            kind, _, parameters = told.partition(b";")
+            charset = parameters.strip().lower().removeprefix(b"charset=").strip(b'"')
+            if kind.strip().lower() != b"application/json" or charset not in (b"", b"utf-8", b"utf8"):
+                raise UnsupportedMediaType
+        if b"content-encoding" in self.headers and self.headers[b"content-encoding"].lower() != b"identity":
+            raise UnsupportedEncoding
+        accept = self.headers.get(b"accept", b"")
+        if accept not in _ACCEPTED and not _accepts_json(accept):
+            raise NotAcceptable
+
+    def idempotency_key(self) -> str | None:
+        """The client's Idempotency-Key, scoped by the route; raises BadIdempotencyKey."""
+        told = self.headers.get(b"idempotency-key")
+        if told is None:
+            return None
+        if not 0 < len(told) <= 255 or not all(33 <= byte <= 126 for byte in told):
+            raise BadIdempotencyKey
+        return f"{self.method} {self.path} {told.decode('ascii')}"
+
+    def took_us(self) -> int:
+        """How long ago the request came."""
+        return ticks_us() - self.began
+
+
+class Hosts:
+    """The host names that requests may carry: without this, a web page could reach a local server under its own name."""
+
+    def __init__(self, allowed: tuple[str, ...], *, any_host: bool) -> None:
+        self._allowed = frozenset(name.lower().encode() for name in (*allowed, "localhost", "127.0.0.1", "[::1]"))
+        self._any = any_host
+
+    def check(self, request: Request) -> None:
+        """Raises UnknownHost or UriTooLong."""
+        if len(request.path) + len(request.query) > MAX_URI_BYTES:
+            raise UriTooLong
+        told = request.headers.get(b"host", b"")
+        if told not in self._allowed and not self._any:
+            name = told.lower()
+            name = name.partition(b"]")[0] + b"]" if name.startswith(b"[") else name.partition(b":")[0]
+            if name not in self._allowed:
+                raise UnknownHost
+
+
+def _accepts_json(accept: bytes) -> bool:
+    kinds = {kind.partition(b";")[0].strip().lower() for kind in accept.split(b",")}
+    return bool(kinds & {b"*/*", b"application/*", b"application/json", b"application/problem+json"})
