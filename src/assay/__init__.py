@@ -1,9 +1,9 @@
 """Assay takes a model from a notebook to production and keeps it honest there."""
 
-from assay.domain.field import Boolean, Category, Grade, Integer, Number, Text
-from assay.domain.input import Input
 from assay.domain.model import Model
 from assay.domain.prediction import Explanation, Prediction
+from assay.domain.question.field import Boolean, Category, Grade, Integer, Number, Text
+from assay.domain.question.input import Input
 from assay.errors import AssayError
 
 __all__ = [

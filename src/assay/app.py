@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from assay.training.evaluate import Scores
-    from assay.training.run import Run
+    from assay.training.run import Plan, Run
     from assay.training.snapshot import Snapshot
     from assay.training.train import Fitted
 
@@ -80,31 +79,25 @@ class Assay:
         application = Application.at(folder)
         return cls(application, settings_for(application.folder, **told))
 
-    def train(
-        self, model: Model[Any], data: Path | None, *, trials: int | None = None, promote: bool = True,
-        only: tuple[str, ...] = (), progress: Callable[[str, int, int], None] = lambda _recipe, _done, _of: None,
-    ) -> Run:  # fmt: skip
-        """Trains every recipe on a fresh snapshot, registers each run, and gives the word to the best if it is better.
+    def train(self, model: Model[Any], data: Path | None, plan: Plan | None = None) -> Run:
+        """Trains the recipes on a fresh snapshot, registers each run, and gives the word to the best if it is better.
 
         Raises DataInvalid or ApplicationInvalid.
         """
-        from assay.sources.files import read_rows  # noqa: PLC0415 - polars and scikit-learn: only training pays
-        from assay.training.run import run  # noqa: PLC0415
+        from assay.sources.files import read_rows  # polars and scikit-learn: only training pays for their import
+        from assay.training.run import Plan, run
 
         rows = read_rows(data) if data is not None else self.application.own_rows()
         source = str(data) if data is not None else "data.py"
-        return run(
-            model, rows, source=source, keeping=TrainingKeeper(self, model), trials=trials, promote=promote, only=only,
-            progress=progress,
-        )  # fmt: skip
+        return run(model, rows, source=source, keeping=TrainingKeeper(self, model), plan=plan or Plan())
 
     def evaluate(self, model: Model[Any], number: int | None, data: Path | None = None) -> Evaluation:
         """A version's metrics on the held-out rows of its own dataset, or on all rows of other data; kept.
 
         Raises VersionNotFound, NothingReleased or DataInvalid.
         """
-        from assay.sources.files import read_rows  # noqa: PLC0415
-        from assay.training.snapshot import take  # noqa: PLC0415
+        from assay.sources.files import read_rows
+        from assay.training.snapshot import take
 
         version = self.version(model.name, number)
         if data is None:
@@ -117,21 +110,20 @@ class Assay:
 
     def held_out(self, model: Model[Any], dataset: str) -> pl.DataFrame:
         """The rows of a kept snapshot that no recipe has learnt from."""
-        import polars as pl  # noqa: PLC0415
+        import polars as pl
 
-        from assay.training.split import split  # noqa: PLC0415
+        from assay.training.split import split
 
         rows = pl.read_parquet(io.BytesIO(self.artifacts.get(dataset)))
         return split(rows, model.test_size, model.seed)[1]
 
     def score(self, model: Model[Any], version: Version, rows: pl.DataFrame) -> Scores:
-        """The scores of a version's answers, as they are served, on rows that hold the fields and the target."""
-        from assay.training.evaluate import score  # noqa: PLC0415
+        """The scores of a version's own answers (before the floor) on rows that hold the fields and the target."""
+        from assay.training.evaluate import score
 
         loaded = self.loader.load(version)
         found = loaded.engine.run(rows.select(list(model.fields)).to_dict(as_series=False))
-        answers = np.array(loaded.contract.target.finish(found.tolist()))
-        return score(rows[model.target].to_numpy(), answers, rows, model.segments)
+        return score(rows[model.target].to_numpy(), np.asarray(found, np.float64), rows, model.segments)
 
     def _keep_evaluation(
         self, model: Model[Any], version: Version, rows: pl.DataFrame, *, dataset: str, split: str
@@ -161,7 +153,7 @@ class Assay:
         """Answers questions given as JSON, recorded as predictions without an exchange."""
         version = self.loader.load(self.version(model, number))
         questions, _ = version.reader.read(body)
-        answered = answer(version, questions)
+        answered = answer(version, [questions])[0]
         entry = Entry(None, answered.rows([msgspec.json.encode(question).decode() for question in questions], None))
         self.recorder.record([entry])
         if entry.error is not None:
@@ -207,7 +199,7 @@ class TrainingKeeper:
         self, draft: Version, fitted: Fitted, snapshot: Snapshot, train: pl.DataFrame, test: pl.DataFrame
     ) -> Version:
         """Stores, compiles, proves and registers a fitted recipe."""
-        from assay.store.formats import dump_pipeline  # noqa: PLC0415 - only training stores pipelines
+        from assay.store.formats import dump_pipeline  # only training stores pipelines
 
         model = self._model
         trusted = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in model.trusted)
@@ -219,7 +211,8 @@ class TrainingKeeper:
         graph, note = self._compiled(fitted.estimator, snapshot.rows.select(fields))
         parts = Parts(
             contract=model.contract, pipeline=pipeline, graph=graph, engine_note=note, trusted=trusted,
-            rows=rows_file(train.to_dict(as_series=False), model.contract), questions=test.select(fields).head(GOLDEN_ROWS).to_dicts(),
+            rows=rows_file(train.to_dict(as_series=False), model.contract),
+            questions=test.select(fields).head(GOLDEN_ROWS).to_dicts(),
         )  # fmt: skip
         return self._assay.registrar.register(draft, parts, snapshot.dataset)
 
@@ -238,7 +231,7 @@ class TrainingKeeper:
         return assay.releaser.promote_best(candidates, metric=model.metric, champion_value=value, by="assay train")
 
     def _compiled(self, estimator: Any, rows: pl.DataFrame) -> tuple[bytes | None, str]:
-        from assay.serving.compile import compile_pipeline, prove  # noqa: PLC0415 - skl2onnx is slow to import
+        from assay.serving.compile import compile_pipeline, prove  # skl2onnx is slow to import
 
         contract = self._model.contract
         try:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from assay.domain.contract import Contract, Similar, Target
-from assay.domain.field import Field
-from assay.domain.input import Input
 from assay.domain.metric import Metric
 from assay.domain.prediction import Explanation, Prediction
+from assay.domain.question.contract import Contract, Similar, Target
+from assay.domain.question.field import Field
+from assay.domain.question.input import Input
 from assay.domain.recipe import Recipe
 from assay.errors import ApplicationInvalid, NotServing
 
@@ -60,7 +60,9 @@ class Model(Generic[QuestionT]):
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name) or self.name in RESERVED:
-            raise ApplicationInvalid(f"{self.name!r} cannot name a model: lower-case letters, digits, '.', '_' and '-'.")
+            raise ApplicationInvalid(
+                f"{self.name!r} cannot name a model: lower-case letters, digits, '.', '_' and '-'."
+            )
         if self.target in self.fields:
             raise ApplicationInvalid(f"{self.target!r} is the target of {self.name!r} and cannot be asked as well.")
 

@@ -30,4 +30,6 @@ class Recipe:
             wanted = "one parameter, the trial" if trials else "no parameter (or say @model.recipe(trials=100))"
             raise TypeError(f"the recipe {make.__name__!r} must take {wanted}")
         lines = (inspect.getdoc(make) or "").splitlines()
-        return cls(name=make.__name__.replace("_", "-"), make=make, trials=trials, description=lines[0] if lines else "")
+        return cls(
+            name=make.__name__.replace("_", "-"), make=make, trials=trials, description=lines[0] if lines else ""
+        )

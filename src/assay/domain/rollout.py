@@ -1,4 +1,4 @@
-"""A rollout: who answers for a model from now on. Append-only; the newest row rules."""
+"""A rollout: who answers for a model from now on, in rows that are only ever appended, of which the newest rules."""
 
 from __future__ import annotations
 

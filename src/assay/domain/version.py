@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from assay.domain.contract import Contract
+from assay.domain.question.contract import Contract
 
 Status = Literal["ready", "failed", "broken"]
 Engine = Literal["onnx", "native"]

@@ -10,8 +10,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from assay.domain.field import Field
-from assay.domain.input import Input
+from assay.domain.question.field import Field
+from assay.domain.question.input import Input
 from assay.errors import ApplicationInvalid
 from assay.recipes.expressions import Derive
 

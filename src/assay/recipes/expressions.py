@@ -103,7 +103,7 @@ def evaluate(
     number: Callable[[float], ValueT],
     apply: Callable[[str, ValueT, ValueT], ValueT],
 ) -> ValueT:
-    """Folds a parsed expression in its written order. One fold computes arrays and writes graphs: they cannot differ."""
+    """Folds a parsed expression in its written order. One fold makes arrays and graphs: they cannot differ."""
     match tree:
         case ast.Name():
             return column(tree.id)

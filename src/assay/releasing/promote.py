@@ -39,7 +39,9 @@ class Releaser:
         except (ArtifactRejected, VersionRejected) as refused:
             self._versions.mark(model, number, status="broken", error=str(refused))
             raise
-        return self._rollouts.append(Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason))
+        return self._rollouts.append(
+            Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason)
+        )
 
     def rollback(self, model: str, *, by: str) -> Rollout:
         """The version that answered before answers again; raises NothingReleased where there was none."""
@@ -48,10 +50,14 @@ class Releaser:
             raise NothingReleased(model)
         earlier = next((one.version for one in history if one.version != history[0].version), None)
         if earlier is None:
-            raise VersionRejected(f"Only version {history[0].version} has ever answered; there is nothing to go back to.")
+            raise VersionRejected(
+                f"Only version {history[0].version} has ever answered; there is nothing to go back to."
+            )
         return self.promote(model, earlier, by=by, reason=f"rolled back from version {history[0].version}")
 
-    def promote_best(self, candidates: list[Version], *, metric: str, champion_value: float | None, by: str) -> Rollout | None:
+    def promote_best(
+        self, candidates: list[Version], *, metric: str, champion_value: float | None, by: str
+    ) -> Rollout | None:
         """Gives the word to the best of the candidates if it is better than the champion on the same rows.
 
         `champion_value` is the ruling version's metric on the candidates' held-out rows, None where nothing rules.

@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from assay.clock import new_id, now_us
-from assay.domain.contract import Contract
 from assay.domain.dataset import Dataset
 from assay.domain.evaluation import Evaluation
+from assay.domain.question.contract import Contract
 from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
 from assay.errors import ArtifactRejected, VersionRejected
 from assay.store import datasets, evaluations, versions
@@ -50,7 +49,9 @@ class Registrar:
         """The registered version: `ready`, or `broken` with the reason where it did not pass its verification."""
         try:
             manifest = self._manifest(parts)
-            kept = msgspec.structs.replace(draft, manifest=self._artifacts.put(msgspec.json.encode(manifest)), engine=manifest.engine)
+            kept = msgspec.structs.replace(
+                draft, manifest=self._artifacts.put(msgspec.json.encode(manifest)), engine=manifest.engine
+            )
             self._verify(kept)
         except (ArtifactRejected, VersionRejected) as refused:
             kept = msgspec.structs.replace(draft, status="broken", error=str(refused))
@@ -62,7 +63,7 @@ class Registrar:
             datasets.add(connection, dataset)
             numbered = versions.add(connection, version)
             if numbered.metrics:
-                evaluations.add(connection, evaluation_of(numbered, split="held-out", rows=numbered.test_rows))
+                evaluations.add(connection, Evaluation.of(numbered))
         return numbered
 
     def _manifest(self, parts: Parts) -> Manifest:
@@ -80,12 +81,3 @@ class Registrar:
 
     def _file(self, data: bytes, kind: str) -> FileEntry:
         return FileEntry(sha256=self._artifacts.put(data), size=len(data), format=kind)
-
-
-def evaluation_of(version: Version, *, split: str, rows: int) -> Evaluation:
-    """The version's own metrics as an evaluation on its dataset."""
-    return Evaluation(
-        id=new_id(), at=now_us(), model=version.model, version=version.number, dataset=version.dataset,
-        split=split, rows=rows, metrics=version.metrics, segments=version.segments,
-    )  # fmt: skip
-

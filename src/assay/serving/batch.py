@@ -15,11 +15,33 @@ from assay.errors import AssayError, Draining, Overloaded
 
 
 class Task(Protocol):
-    """One unit of a lane's work. `rows` is its weight; `future` is told when the lane is done with it."""
+    """One unit of a lane's work; `rows` is its weight."""
 
     rows: int
-    future: asyncio.Future[None]
     error: AssayError | None
+
+    def deliver(self) -> None:
+        """Called on the event loop once the lane is done with it, well or with its `error`."""
+
+
+class Awaited:
+    """A task that a coroutine waits for."""
+
+    __slots__ = ("error", "future", "rows")
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.error: AssayError | None = None
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def deliver(self) -> None:
+        """Wakes the coroutine, with the error if there is one."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(self.error)
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -48,7 +70,7 @@ class Lane(Generic[TaskT]):
         """How many rows wait or are being worked on."""
         return self._waiting_rows
 
-    def submit(self, task: TaskT) -> asyncio.Future[None]:
+    def submit(self, task: TaskT) -> None:
         """Queues the task; call it on the event loop. Raises Overloaded or Draining."""
         if self._closed:
             raise Draining
@@ -60,7 +82,6 @@ class Lane(Generic[TaskT]):
             # handed over once the loop has read whatever else is ready: fuller batches at no wait
             self._handing_over = True
             self._loop.call_soon(self._hand_over)
-        return task.future
 
     async def close(self) -> None:
         """Answers what is waiting, then ends the thread."""
@@ -97,8 +118,4 @@ class Lane(Generic[TaskT]):
     def _deliver(self, settled: Sequence[TaskT]) -> None:
         for task in settled:
             self._waiting_rows -= task.rows
-            if not task.future.done():
-                if task.error is None:
-                    task.future.set_result(None)
-                else:
-                    task.future.set_exception(task.error)
+            task.deliver()

@@ -13,8 +13,8 @@ import onnxruntime
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.domain.contract import Contract
-from assay.domain.field import Field
+from assay.domain.question.contract import Contract
+from assay.domain.question.field import Field
 from assay.errors import NotCompilable
 from assay.serving.graph import graph_of
 

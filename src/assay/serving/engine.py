@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from assay.domain.contract import Contract
+from assay.domain.question.contract import Contract
 from assay.errors import ArtifactRejected, ModelFailed
 
 Columns = dict[str, list[Any]]
@@ -25,7 +25,7 @@ class GraphEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as refused:  # noqa: BLE001 - onnxruntime raises classes that it does not export
+        except Exception as refused:
             raise ArtifactRejected(f"The compiled graph cannot be loaded: {type(refused).__name__}.") from refused
         asked = {given.name for given in self._session.get_inputs()}
         if asked != set(contract.fields):
@@ -40,7 +40,7 @@ class GraphEngine:
         }
         try:
             found: Floats = self._session.run(None, feed)[0]
-        except Exception as failed:  # noqa: BLE001 - as above
+        except Exception as failed:
             raise ModelFailed(f"The model failed: {type(failed).__name__}.") from failed
         return found.reshape(-1)
 

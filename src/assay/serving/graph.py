@@ -1,4 +1,4 @@
-"""Builds the ONNX graph of a fitted pipeline, with converters for what the conversion libraries do not know or do wrong."""
+"""Builds the ONNX graph of a fitted pipeline, with converters for what the libraries do not know or do inexactly."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ from sklearn.pipeline import Pipeline
 
 OPSET = 17
 ML_OPSET = 3
+DOUBLE = onnx.TensorProto.DOUBLE
 
 
 def graph_of(estimator: Any, inputs: Mapping[str, bool]) -> onnx.ModelProto:
     """The graph of a fitted pipeline with one input [n, 1] a field (strings where `inputs` says so, else 32-bit floats)
     and one 32-bit float output [n, 1]; raises whatever a converter raises.
 
-    An estimator of any origin takes part by its attributes: `terms_` are estimators whose sum it answers, `graph_output`
-    the ONNX operation that follows its `estimator_`, and `fold` the arithmetic of a transformer (see `Derive.fold`).
+    An estimator of any origin takes part by its attributes: `terms_` are estimators whose sum it answers,
+    `graph_output` is the ONNX operation that follows its `estimator_`, `fold` the arithmetic of a transformer.
     """
     given = [(name, (StringTensorType if wordy else FloatTensorType)([None, 1])) for name, wordy in inputs.items()]
-    made = _followed_by("Cast", _compile(estimator, given), to=onnx.TensorProto.FLOAT)
-    _only_output(made.graph, made.graph.output[0].name, onnx.TensorProto.FLOAT)
-    return made
+    return _cast(_compile(estimator, given), onnx.TensorProto.FLOAT)
 
 
 def _compile(estimator: Any, inputs: Sequence[tuple[str, Any]]) -> onnx.ModelProto:
     """Takes apart what has a simple meaning as a graph of graphs, and leaves the rest to the converters.
 
-    Answers are 64-bit from here to the end: on a logarithmic scale 32 bits would cost more than the tolerance allows.
+    What follows the answer of a part is computed in 64 bits: on a logarithmic scale 32 would cost more than the
+    tolerance allows.
     """
     steps, last = _apart(estimator)
     operation = getattr(last, "graph_output", None)
     if operation is not None:
-        return _followed_by(operation, _compile(_joined(steps, last.estimator_), inputs))
+        return _followed_by(operation, _cast(_compile(_joined(steps, last.estimator_), inputs), DOUBLE))
     terms, shares = _terms(last)
     if terms:
-        return _sum([_compile(_joined(steps, term), inputs) for term in terms], shares)
+        return _sum([_cast(_compile(_joined(steps, term), inputs), DOUBLE) for term in terms], shares)
     _register(estimator)
     pipeline = estimator if isinstance(estimator, Pipeline) else Pipeline([("only", estimator)])
-    made = convert_sklearn(pipeline, initial_types=list(inputs), target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET})
+    made: onnx.ModelProto = convert_sklearn(
+        pipeline, initial_types=list(inputs), target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET}
+    )
     _start_with_base(made.graph)
-    return _followed_by("Cast", made, to=onnx.TensorProto.DOUBLE)
+    return made
 
 
 def _apart(estimator: Any) -> tuple[list[tuple[str, Any]], Any]:
@@ -69,6 +71,14 @@ def _followed_by(operation: str, model: onnx.ModelProto, **said: Any) -> onnx.Mo
     graph.node.append(helper.make_node(operation, [before], [after], name=after, **said))
     _only_output(graph, after)
     return model
+
+
+def _cast(model: onnx.ModelProto, kind: int) -> onnx.ModelProto:
+    if model.graph.output[0].type.tensor_type.elem_type == kind:
+        return model
+    made = _followed_by("Cast", model, to=kind)
+    _only_output(made.graph, made.graph.output[0].name, kind)
+    return made
 
 
 def _start_with_base(graph: onnx.GraphProto) -> None:
@@ -125,7 +135,7 @@ def _sum(models: list[onnx.ModelProto], shares: list[float]) -> onnx.ModelProto:
     return made
 
 
-def _only_output(graph: onnx.GraphProto, name: str, kind: int = onnx.TensorProto.DOUBLE) -> None:
+def _only_output(graph: onnx.GraphProto, name: str, kind: int = DOUBLE) -> None:
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(name, kind, [None, 1]))
 
@@ -182,7 +192,7 @@ def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     The runtime's own linear operation is a matrix product, whose rounding depends on how many rows are asked at once.
     """
     add, model = _Nodes(scope, container), operator.raw_operator
-    wide = [add("Cast", [given.full_name], to=onnx.TensorProto.DOUBLE) for given in operator.inputs]
+    wide = [add("Cast", [given.full_name], to=DOUBLE) for given in operator.inputs]
     table = wide[0] if len(wide) == 1 else add("Concat", wide, axis=1)
     weights = add.constant(np.asarray(model.coef_, dtype=np.float64).reshape(1, -1))
     terms = add("Mul", [table, weights])

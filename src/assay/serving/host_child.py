@@ -43,7 +43,9 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:
         try:
             if isinstance(message, Load):
                 _limit(message.memory_bytes)
-                engine = GraphEngine(message.data, message.contract) if message.engine == "onnx" else PipelineEngine(message)
+                engine = (
+                    GraphEngine(message.data, message.contract) if message.engine == "onnx" else PipelineEngine(message)
+                )
                 reply = Reply()
             elif engine is None:
                 reply = Reply(error="nothing is loaded")

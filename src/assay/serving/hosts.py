@@ -13,13 +13,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from assay.clock import ticks_us
-from assay.domain.contract import Contract
+from assay.domain.question.contract import Contract
 from assay.errors import ArtifactRejected, AssayError, ModelFailed, ModelTimedOut
 from assay.serving.engine import Columns, Floats
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
-from assay.domain.contract import Contract
-from assay.domain.question import QuestionReader
+from assay.domain.question.contract import Contract
+from assay.domain.question.reader import QuestionReader
 from assay.domain.version import Manifest, Version
 from assay.errors import ArtifactRejected, VersionRejected
 from assay.serving.engine import Columns, Floats, GraphEngine

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
+
+import msgspec
 
 from assay.clock import new_ids, now_us, ticks_us
 from assay.errors import AssayError, ModelFailed, NothingReleased
@@ -15,34 +16,33 @@ from assay.serving.predict import predict
 from assay.store.recorder import Entry, Recorder, Values
 
 
-class Ask:
+class Ask(Protocol):
     """Some questions that are answered together, by one version. Kinds of it say what becomes of the answers."""
 
-    __slots__ = ("error", "future", "pinned", "questions", "rows")
-
-    def __init__(self, questions: list[Any], pinned: LoadedVersion | None, future: asyncio.Future[None]) -> None:
-        self.questions = questions
-        self.rows = len(questions)
-        self.pinned = pinned
-        self.future = future
-        self.error: AssayError | None = None
+    rows: int
+    error: AssayError | None
+    questions: list[Any]
+    version: LoadedVersion
 
     def settle(self, answered: Answered) -> Entry | None:
-        """Takes the answers, on the lane's thread; what it returns is recorded before anybody is told."""
-        raise NotImplementedError
+        """Takes the answers, on the lane's thread; what it returns is recorded before `deliver` is called."""
+
+    def deliver(self) -> None:
+        """Passes them on, on the event loop."""
 
 
-class Answered:
-    """The answers to one ask: the version that gave them, their ids, the values in the target's unit, when and how fast."""
+class Answered(msgspec.Struct, frozen=True):
+    """The answers to one ask: who gave them, values in the target's unit, an id each, when they were given and how fast.
 
-    __slots__ = ("at", "ids", "took_us", "values", "version")
+    `exchange` is a fresh id for the exchange in which they were asked, where it has none yet.
+    """
 
-    def __init__(self, version: LoadedVersion, ids: Sequence[str], values: Sequence[float], at: int, took_us: int) -> None:
-        self.version = version
-        self.ids = ids
-        self.values = values
-        self.at = at
-        self.took_us = took_us
+    version: LoadedVersion
+    values: list[float]
+    ids: list[str]
+    exchange: str
+    at: int
+    took_us: int
 
     def rows(self, questions: Sequence[str], exchange: str | None) -> list[Values]:
         """The rows of the record, in the order of `predictions.COLUMNS`; `questions` are JSON."""
@@ -54,7 +54,7 @@ class Answered:
 
 
 class Served:
-    """One model in one process. `ruling` is replaced as a whole, so a batch sees one version and no other."""
+    """One model in one process. `ruling` is replaced as a whole; who asks pins it once and is answered by no other."""
 
     def __init__(self, model: str, recorder: Recorder, *, max_waiting_rows: int, record_first: bool = True) -> None:
         self.model = model
@@ -70,61 +70,53 @@ class Served:
         return self.ruling
 
     def switch(self, version: LoadedVersion) -> None:
-        """From the next batch on, this version answers. The one before ends with the last reference to it."""
+        """Who asks from now on is answered by this version. The one before ends with the last reference to it."""
         self.ruling = version
 
     def _answer(self, asks: Sequence[Ask]) -> None:
-        ruling = self.ruling
-        groups: dict[int, tuple[LoadedVersion, list[Ask]]] = {}
+        groups: dict[int, list[Ask]] = {}
         for ask in asks:
-            version = ask.pinned or ruling
-            if version is None:
-                ask.error = NothingReleased(self.model)
-            else:
-                groups.setdefault(id(version), (version, []))[1].append(ask)
-        entries: list[tuple[Ask, Entry]] = []
-        for version, group in groups.values():
-            entries += self._answer_group(version, group)
-        if not entries:
-            return
+            groups.setdefault(id(ask.version), []).append(ask)
+        settled = [kept for group in groups.values() for kept in self._answer_group(group)]
+        entries = [entry for _, entry in settled]
         if not self._record_first:
-            threading.Thread(target=self._recorder.record, args=([entry for _, entry in entries],), daemon=True).start()
+            threading.Thread(target=self._recorder.record, args=(entries,), daemon=True).start()
             return
-        self._recorder.record([entry for _, entry in entries])
-        for ask, entry in entries:
+        if entries:
+            self._recorder.record(entries)
+        for ask, entry in settled:
             ask.error = entry.error
 
-    def _answer_group(self, version: LoadedVersion, asks: list[Ask]) -> list[tuple[Ask, Entry]]:
+    def _answer_group(self, asks: list[Ask]) -> list[tuple[Ask, Entry]]:
         try:
-            return _settle(version, asks)
+            return _settle(asks)
         except Exception as failed:  # noqa: BLE001 - the lane must outlive any model
             if len(asks) > 1:  # one bad request harms only itself
-                return [kept for ask in asks for kept in self._answer_group(version, [ask])]
-            asks[0].error = failed if isinstance(failed, AssayError) else ModelFailed(f"The model failed: {type(failed).__name__}.")
+                return [kept for ask in asks for kept in self._answer_group([ask])]
+            asks[0].error = (
+                failed if isinstance(failed, AssayError) else ModelFailed(f"The model failed: {type(failed).__name__}.")
+            )
             return []
 
 
-def answer(version: LoadedVersion, questions: list[Any]) -> Answered:
-    """The answers to some questions in one vectorised call, timed and named."""
+def answer(version: LoadedVersion, parts: list[list[Any]]) -> list[Answered]:
+    """The answers to each part's questions, all in one vectorised call."""
+    questions = parts[0] if len(parts) == 1 else [question for part in parts for question in part]
     at, began = now_us(), ticks_us()
     values = predict(version, questions)
-    return Answered(version, new_ids(len(questions)), values, at, ticks_us() - began)
-
-
-def _settle(version: LoadedVersion, asks: list[Ask]) -> list[tuple[Ask, Entry]]:
-    if len(asks) == 1:
-        parts = [answer(version, asks[0].questions)]
-    else:
-        parts = _shared(answer(version, [question for ask in asks for question in ask.questions]), asks)
-    settled = ((ask, ask.settle(part)) for ask, part in zip(asks, parts, strict=True))
-    return [(ask, entry) for ask, entry in settled if entry is not None]
-
-
-def _shared(whole: Answered, asks: list[Ask]) -> list[Answered]:
-    parts = []
+    took_us = ticks_us() - began
+    ids = new_ids(len(questions) + len(parts))
+    exchanges = ids[len(questions) :]
+    found = []
     done = 0
-    for ask in asks:
-        upto = done + ask.rows
-        parts.append(Answered(whole.version, whole.ids[done:upto], whole.values[done:upto], whole.at, whole.took_us))
+    for exchange, part in zip(exchanges, parts, strict=True):
+        upto = done + len(part)
+        found.append(Answered(version, values[done:upto], ids[done:upto], exchange, at, took_us))
         done = upto
-    return parts
+    return found
+
+
+def _settle(asks: list[Ask]) -> list[tuple[Ask, Entry]]:
+    answers = answer(asks[0].version, [ask.questions for ask in asks])
+    settled = ((ask, ask.settle(part)) for ask, part in zip(asks, answers, strict=True))
+    return [(ask, entry) for ask, entry in settled if entry is not None]

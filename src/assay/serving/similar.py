@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from assay.domain.contract import Contract, Similar
-from assay.domain.faults import row_faults
-from assay.domain.field import Field
+from assay.domain.question.contract import Contract, Similar
+from assay.domain.question.faults import row_faults
+from assay.domain.question.field import Field
 from assay.errors import NothingSimilar, ParameterInvalid, QuestionInvalid
 from assay.serving.loaded import LoadedVersion
 

@@ -26,7 +26,9 @@ class Application:
         if not found.is_dir():
             raise ApplicationInvalid(f"There is no folder {str(folder)!r}.")
         if not (found / "model.py").is_file():
-            raise ApplicationInvalid(f"The folder {str(folder)!r} has no model.py, in which an application's models are declared.")
+            raise ApplicationInvalid(
+                f"The folder {str(folder)!r} has no model.py, in which an application's models are declared."
+            )
         return cls(folder=found)
 
     @property
@@ -50,7 +52,9 @@ class Application:
         models = self.models()
         if name is None:
             if len(models) > 1:
-                raise ApplicationInvalid(f"This application has several models; say --model with one of {', '.join(models)}.")
+                raise ApplicationInvalid(
+                    f"This application has several models; say --model with one of {', '.join(models)}."
+                )
             return next(iter(models.values()))
         if name not in models:
             raise ModelNotFound(name)
@@ -82,5 +86,5 @@ class Application:
             return importlib.import_module(name)
         except AssayError:
             raise
-        except Exception as failed:  # noqa: BLE001 - the author's module may raise anything
+        except Exception as failed:
             raise ApplicationInvalid(f"{name}.py cannot be imported: {type(failed).__name__}: {failed}") from failed

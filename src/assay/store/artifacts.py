@@ -26,7 +26,7 @@ class Artifacts:
             return name
         kept.parent.mkdir(exist_ok=True, mode=0o700)
         draft = kept.with_name(f".{new_id()}.tmp")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())

@@ -19,8 +19,11 @@ from assay.errors import StoreUnavailable
 try:  # the wheel carries an SQLite without the WAL-reset defect (fixed in 3.51.3); elsewhere the lock below stands in
     from pysqlite3 import dbapi2 as sqlite
 except ImportError:  # pragma: no cover - platforms without the wheel
-    import sqlite3 as sqlite  # type: ignore[no-redef]
+    import sqlite3 as sqlite
 
+SqliteError = sqlite.Error
+SqliteOperationalError = sqlite.OperationalError
+SqliteIntegrityError = sqlite.IntegrityError
 metadata = MetaData()
 WAL_RESET_FIXED = (3, 51, 3)
 BUSY_TIMEOUT_S = 10.0

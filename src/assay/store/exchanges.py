@@ -39,7 +39,9 @@ class Exchanges:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, asked: Window, *, path: str | None = None, status: int | None = None, method: str | None = None) -> Page[Exchange]:
+    def page(
+        self, asked: Window, *, path: str | None = None, status: int | None = None, method: str | None = None
+    ) -> Page[Exchange]:
         """The newest first; `path` is matched as a whole."""
         query = window(select(exchanges), exchanges.c, asked)
         for column, value in ((exchanges.c.path, path), (exchanges.c.status, status), (exchanges.c.method, method)):

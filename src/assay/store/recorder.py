@@ -11,7 +11,7 @@ from typing import Any
 
 from assay.errors import AlreadyAnswered, AssayError, StoreUnavailable, Unstorable
 from assay.store import exchanges, predictions
-from assay.store.database import Database, sqlite
+from assay.store.database import Database, SqliteError, SqliteIntegrityError, SqliteOperationalError
 
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
 CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)
@@ -60,14 +60,14 @@ class Recorder:
     def _commit(self, group: list[Entry]) -> None:
         try:
             self._write(group)
-        except (sqlite.Error, OverflowError, ValueError, AssayError) as failed:
+        except (SqliteError, OverflowError, ValueError, AssayError) as failed:
             self._commit_one_by_one(group, failed)
         for entry in group:
             entry.done = True
 
     def _commit_one_by_one(self, group: list[Entry], failed: Exception) -> None:
         """One unstorable record never fails its neighbours; a store that fails, fails them all."""
-        if isinstance(failed, StoreUnavailable | sqlite.OperationalError):
+        if isinstance(failed, StoreUnavailable | SqliteOperationalError):
             self._forget()
             for entry in group:
                 entry.error = StoreUnavailable(f"The record could not be written: {failed}.")
@@ -75,13 +75,13 @@ class Recorder:
         for entry in group:
             try:
                 self._write([entry])
-            except sqlite.IntegrityError as refused:
+            except SqliteIntegrityError as refused:
                 keyed = entry.exchange is not None and entry.exchange[IDEMPOTENCY_KEY] is not None
                 entry.error = AlreadyAnswered() if keyed else Unstorable(f"The record cannot be stored: {refused}.")
-            except (StoreUnavailable, sqlite.OperationalError) as lost:
+            except (StoreUnavailable, SqliteOperationalError) as lost:
                 self._forget()
                 entry.error = StoreUnavailable(f"The record could not be written: {lost}.")
-            except (sqlite.Error, OverflowError, ValueError) as refused:
+            except (SqliteError, OverflowError, ValueError) as refused:
                 entry.error = Unstorable(f"The record of this exchange cannot be stored: {refused}.")
 
     def _write(self, group: list[Entry]) -> None:
@@ -107,7 +107,7 @@ class Recorder:
         if connection is not None:
             try:
                 connection.close()
-            except sqlite.Error:
+            except SqliteError:
                 return
 
 

@@ -1,4 +1,4 @@
-"""Measures how far a fitted estimator's answers, as they would be served, are from the truth."""
+"""Measures how far a fitted estimator's own answers are from the truth, before any floor flatters them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,14 @@ def evaluate(model: Model[Any], estimator: Any, rows: pl.DataFrame) -> Scores:
 
 
 def answer(model: Model[Any], estimator: Any, rows: pl.DataFrame) -> NDArray[np.float64]:
-    """float64 [n]: the answers as they would be served, floor and decimals applied; raises BadOutput."""
+    """float64 [n]: what the estimator itself answers; raises BadOutput.
+
+    Floor and rounding are applied to what is served, not to what is judged: a safety net must not flatter a recipe.
+    """
     raw = np.asarray(estimator.predict(rows.select(list(model.fields))), dtype=np.float64).reshape(-1)
     if len(raw) != rows.height or not np.isfinite(raw).all():
         raise BadOutput(f"{rows.height} rows were asked, and {int(np.isfinite(raw).sum())} finite answers came.")
-    return np.asarray(model.contract.target.finish(raw.tolist()), dtype=np.float64)
+    return raw
 
 
 def score(

@@ -11,6 +11,7 @@ import polars as pl
 from assay.clock import now_us
 from assay.domain.metric import rank_key
 from assay.domain.model import Model
+from assay.domain.recipe import Recipe
 from assay.domain.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import ApplicationInvalid
@@ -49,36 +50,44 @@ class Run:
     rollout: Rollout | None = field(default=None)
 
 
-def run(
-    model: Model[Any], rows: pl.DataFrame, *, source: str, keeping: Keeping, trials: int | None = None,
-    promote: bool = True, only: tuple[str, ...] = (), progress: RunProgress = lambda _recipe, _done, _of: None,
-) -> Run:  # fmt: skip
-    """Trains every recipe (or `only` those named); raises DataInvalid or ApplicationInvalid before anything is fitted.
+def _no_progress(_recipe: str, _done: int, _of: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a run is made: `trials` for every tuned recipe (their own number if None), `only` these recipes (all if none).
 
     `progress` hears of the recipe, and of its trials done and planned.
     """
-    recipes = [recipe for name, recipe in model.recipes.items() if not only or name in only]
-    unknown = [name for name in only if name not in model.recipes]
-    if unknown or not recipes:
-        raise ApplicationInvalid(f"The model {model.name!r} has the recipes {', '.join(model.recipes) or 'none'}; not {unknown}.")
+
+    trials: int | None = None
+    only: tuple[str, ...] = ()
+    promote: bool = True
+    progress: RunProgress = _no_progress
+
+
+def run(model: Model[Any], rows: pl.DataFrame, *, source: str, keeping: Keeping, plan: Plan) -> Run:
+    """Trains and keeps every recipe; raises DataInvalid or ApplicationInvalid before anything is fitted."""
+    recipes = chosen(model, plan.only)
     snapshot = keeping.keep_snapshot(take(model, rows, source))
     train, test = split(snapshot.rows, model.test_size, model.seed)
     facts = {"code_digest": code_digest(model), "libraries": libraries(), "dataset": snapshot.dataset.id}
     kept: list[Version] = []
     for recipe in recipes:
-        planned = (trials or recipe.trials) if recipe.tuned else 1
-        progress(recipe.name, 0, planned)
+        planned = (plan.trials or recipe.trials) if recipe.tuned else 1
+        plan.progress(recipe.name, 0, planned)
         fitted = fit(
-            model, recipe, train, test, trials=trials,
-            progress=lambda done, of, *_, name=recipe.name: progress(name, done, of),
+            model, recipe, train, test, trials=plan.trials,
+            progress=lambda done, of, *_, name=recipe.name: plan.progress(name, done, of),
         )  # fmt: skip
         draft = draft_version(model.name, fitted, facts)
         if isinstance(fitted, Failed):
             kept.append(keeping.keep_failed(draft, snapshot))
         else:
             kept.append(keeping.keep_fitted(draft, fitted, snapshot, train, test))
-        progress(recipe.name, planned, planned)
-    rollout = keeping.promote(kept, test, snapshot.dataset.id) if promote else None
+        plan.progress(recipe.name, planned, planned)
+    rollout = keeping.promote(kept, test, snapshot.dataset.id) if plan.promote else None
     return Run(
         model=model.name, dataset=snapshot.dataset.id, source=source, rows=snapshot.dataset.rows,
         train_rows=train.height, test_rows=test.height, removed=snapshot.removed,
@@ -87,10 +96,24 @@ def run(
     )  # fmt: skip
 
 
+def chosen(model: Model[Any], only: tuple[str, ...]) -> list[Recipe]:
+    """The model's recipes, or only those named; raises ApplicationInvalid."""
+    unknown = [name for name in only if name not in model.recipes]
+    found = [recipe for name, recipe in model.recipes.items() if not only or name in only]
+    if unknown or not found:
+        known = ", ".join(model.recipes) or "none"
+        raise ApplicationInvalid(f"The model {model.name!r} has no recipe {', '.join(unknown)}; it has {known}.")
+    return found
+
+
 def ranked(versions: list[Version], metric: str) -> list[Version]:
     """The best first by the metric, in its direction; those without it last."""
     return sorted(
-        versions, key=lambda one: (one.status != "ready", rank_key(metric, one.metrics[metric]) if metric in one.metrics else 0.0)
+        versions,
+        key=lambda one: (
+            one.status != "ready",
+            rank_key(metric, one.metrics[metric]) if metric in one.metrics else 0.0,
+        ),
     )
 
 

@@ -13,8 +13,8 @@ import polars as pl
 
 from assay.clock import now_us
 from assay.domain.dataset import Dataset
-from assay.domain.field import Field
 from assay.domain.model import Model
+from assay.domain.question.field import Field
 from assay.errors import ApplicationInvalid, DataInvalid
 
 # Fixed, so that the same rows make the same file whatever the library's default becomes.
@@ -82,9 +82,7 @@ def take(model: Model[Any], rows: pl.DataFrame, source: str) -> Snapshot:
         removed_file=hashlib.sha256(lines).hexdigest() if removed else None,
     )
     dropped = tuple(name for name in rows.columns if name not in wanted)
-    return Snapshot(
-        dataset=dataset, rows=kept, parquet=parquet, removed=removed, removed_lines=lines, dropped=dropped
-    )
+    return Snapshot(dataset=dataset, rows=kept, parquet=parquet, removed=removed, removed_lines=lines, dropped=dropped)
 
 
 def read_parquet(data: bytes) -> pl.DataFrame:

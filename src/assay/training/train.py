@@ -76,7 +76,7 @@ def fit(
         target = train[model.target].to_numpy().astype("float64")
         estimator = estimator.fit(train.select(list(model.fields)), target)
         outcome = evaluate(model, estimator, test)
-    except Exception as error:  # noqa: BLE001 - a recipe is the author's own code; its failure is a result, and is kept
+    except Exception as error:  # noqa: BLE001 - a recipe is the author's own code; its failure is a result
         outcome = _sentence(error)
     rows = {"seed": model.seed, "train_rows": train.height, "test_rows": test.height}
     took_ms = (ticks_us() - begun) // 1000
@@ -94,7 +94,7 @@ def fit(
 
 
 def code_digest(model: Model[Any]) -> str:
-    """sha256 over the files in which the model's input, recipes and cleaning rule are written, in the order of names."""
+    """sha256 over the files in which the model's input, recipes and cleaning rule are written, by name."""
     written = [model.input, *(recipe.make for recipe in model.recipes.values())]
     files = {_file(one) for one in [*written, *([model.cleaning] if model.cleaning else [])]}
     digest = hashlib.sha256()

@@ -10,21 +10,27 @@ import msgspec
 
 from assay.clock import new_ids, now_us, ticks_us
 from assay.domain.prediction import Explanation, Prediction
+from assay.serving.batch import Awaited
 from assay.serving.explain import explain
 from assay.serving.loaded import LoadedVersion
-from assay.serving.served import Answered, Ask, Served
+from assay.serving.served import Answered, Served
 from assay.serving.similar import similar
 from assay.store.recorder import Entry
 from assay.web.process import Process, asked_in
 
 
-class PlainAsk(Ask):
-    """Questions whose answers go back to the caller; the caller has them recorded."""
+class PlainAsk(Awaited):
+    """A question whose answer goes back to the caller; the caller has it recorded."""
 
-    __slots__ = ("answered",)
+    __slots__ = ("answered", "questions", "version")
+
+    def __init__(self, question: Any, version: LoadedVersion) -> None:
+        super().__init__(rows=1)
+        self.questions = [question]
+        self.version = version
 
     def settle(self, answered: Answered) -> None:
-        """Keeps the answers for the caller."""
+        """Keeps the answer for the caller."""
         self.answered = answered
 
 
@@ -39,8 +45,9 @@ class ServedModel:
         """One answer by the ruling version."""
         served, version = await self._ruling()
         taken = version.reader.take(msgspec.to_builtins(question))
-        ask = PlainAsk([taken], version, asyncio.get_running_loop().create_future())
-        await served.lane.submit(ask)
+        ask = PlainAsk(taken, version)
+        served.lane.submit(ask)
+        await ask.future
         await self._keep(ask.answered, taken)
         return Prediction(
             id=ask.answered.ids[0], model=self._model, version=version.number, prediction=ask.answered.values[0]
@@ -55,7 +62,7 @@ class ServedModel:
         """One answer by this version with its reasons."""
         at, began = now_us(), ticks_us()
         value, base, parts = await asyncio.to_thread(explain, version, question)
-        answered = Answered(version, new_ids(1), [value], at, ticks_us() - began)
+        answered = Answered(version, [value], new_ids(1), "", at, ticks_us() - began)
         await self._keep(answered, question)
         return Explanation(
             id=answered.ids[0], model=self._model, version=version.number, prediction=value, base=base, parts=parts

@@ -8,16 +8,21 @@ from typing import Any
 
 import structlog
 
-from assay.domain.question import strict_json
+from assay.domain.question.reader import strict_json
 from assay.errors import (
-    AssayError, BodyTooLarge, MethodNotAllowed, RouteNotFound, StoreUnavailable, VersionNotFound,
+    AssayError,
+    BodyTooLarge,
+    MethodNotAllowed,
+    RouteNotFound,
+    StoreUnavailable,
+    VersionNotFound,
 )  # fmt: skip
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Served
 from assay.web.predictions import PredictRoute, reply
 from assay.web.problems import CONTENT_TYPE, problem_of
 from assay.web.process import Conversation, Process, asked_in
-from assay.web.requests import Hosts, Message, Receive, Request, Scope, Send
+from assay.web.requests import Captured, Hosts, Receive, Request, Scope, Send
 
 PREFIX = "/v1/models/"
 PROBES = frozenset(("/livez", "/readyz"))
@@ -69,9 +74,11 @@ class Door:
                 await self._control(request, scope, receive, send)
         except AssayError as refused:
             await self._refuse(request, refused, send)
-        except Exception as failed:  # noqa: BLE001 - the last resort: nothing internal leaves, and it is recorded
+        except Exception as failed:
             log.error("request_failed", path=request.path, request=request.id, exc_info=failed)
-            await self._refuse(request, AssayError("The server failed to answer; the request's id leads to the cause."), send)
+            await self._refuse(
+                request, AssayError("The server failed to answer; the request's id leads to the cause."), send
+            )
 
     async def _asked_of(self, request: Request) -> tuple[Served, LoadedVersion | None]:
         """Which model is asked, and which version if one is named."""
@@ -115,7 +122,9 @@ class Door:
     async def _refuse(self, request: Request, refused: AssayError, send: Send) -> None:
         status, body, headers = problem_of(refused, request.id)
         if status >= 500:
-            log.warning("request_refused", path=request.path, request=request.id, code=refused.code, reason=str(refused))
+            log.warning(
+                "request_refused", path=request.path, request=request.id, code=refused.code, reason=str(refused)
+            )
         try:
             await self._process.keep(request, status, body)
         except AssayError as unrecorded:
@@ -124,31 +133,12 @@ class Door:
                 status, body, headers = problem_of(StoreUnavailable(), request.id)
         if isinstance(refused, BodyTooLarge):
             headers.append((b"connection", b"close"))  # the rest of the body is not read
-        headers += [(b"content-type", CONTENT_TYPE), (b"x-request-id", request.id.encode()), (b"cache-control", b"no-store")]
+        headers += [
+            (b"content-type", CONTENT_TYPE),
+            (b"x-request-id", request.id.encode()),
+            (b"cache-control", b"no-store"),
+        ]
         await reply(send, status, body, headers)
-
-
-class Captured:
-    """The control plane's side of one exchange: gives it the body, holds its response back until it is recorded."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body: bytes | None = body
-        self.status = 500
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.body: list[bytes] = []
-
-    async def receive(self) -> Message:
-        """The whole body once."""
-        body, self._body = self._body, None
-        return {"type": "http.disconnect"} if body is None else {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(self, message: Message) -> None:
-        """Holds back what the control plane answers."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = [(name, value) for name, value in message["headers"] if name != b"content-length"]
-        elif message["type"] == "http.response.body":
-            self.body.append(message.get("body", b""))
 
 
 async def _quietly(keeping: Awaitable[None]) -> None:

@@ -1,4 +1,4 @@
-"""The hot route: questions in, recorded answers out. Plain ASGI; no framework runs between the socket and the model."""
+"""The predict route: questions in, recorded answers out, as plain ASGI with no framework before the model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import msgspec
 from assay.domain.exchange import Exchange
 from assay.domain.prediction import Prediction
 from assay.errors import AlreadyAnswered, BodyTooLarge, IdempotencyInProgress, IdempotencyMismatch
+from assay.serving.batch import Awaited
 from assay.serving.loaded import LoadedVersion
-from assay.serving.served import Answered, Ask, Served
+from assay.serving.served import Answered, Served
 from assay.store.recorder import Entry
 from assay.web.process import Process, exchange_row
 from assay.web.requests import Receive, Request, Send
@@ -20,17 +21,17 @@ _encode = msgspec.json.Encoder().encode
 Headers = list[tuple[bytes, bytes]]
 
 
-class HttpAsk(Ask):
+class HttpAsk(Awaited):
     """Questions of one request; their answers and its exchange are one entry of the record."""
 
-    __slots__ = ("key", "request", "response", "single", "version")
+    __slots__ = ("key", "questions", "request", "response", "single", "version")
 
     def __init__(
-        self, request: Request, questions: list[Any], version: LoadedVersion, *, single: bool, key: str | None,
-        future: asyncio.Future[None],
-    ) -> None:  # fmt: skip
-        super().__init__(questions, version, future)
+        self, request: Request, questions: list[Any], version: LoadedVersion, *, single: bool, key: str | None
+    ) -> None:
+        super().__init__(rows=len(questions))
         self.request = request
+        self.questions = questions
         self.version = version
         self.single = single
         self.key = key
@@ -38,12 +39,7 @@ class HttpAsk(Ask):
 
     def settle(self, answered: Answered) -> Entry:
         """Builds the response, and the entry that must be durable before it is sent."""
-        model, number = answered.version.model, answered.version.number
-        answers = [
-            Prediction(id=one, model=model, version=number, prediction=value)
-            for one, value in zip(answered.ids, answered.values, strict=True)
-        ]
-        self.response = _encode(answers[0] if self.single else answers)
+        self.response = render(answered, single=self.single)
         request = self.request
         asked = [request.body.decode()] if self.single else [_encode(question).decode() for question in self.questions]
         return Entry(exchange_row(request, 200, self.response, key=self.key), answered.rows(asked, request.id))
@@ -60,7 +56,9 @@ class PredictRoute:
         self._idempotent = "no-idempotency" not in settings.unsafe
         self._headers: dict[tuple[str, int], Headers] = {}
 
-    async def __call__(self, request: Request, served: Served, version: LoadedVersion | None, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, request: Request, served: Served, version: LoadedVersion | None, receive: Receive, send: Send
+    ) -> None:
         """Answers one request; raises AssayError where it cannot, and then nothing was sent."""
         request.check_json()
         body = await request.read(receive, self._limit)
@@ -69,10 +67,10 @@ class PredictRoute:
             raise BodyTooLarge(f"One question is longer than {self._limit_of_one} bytes.")
         questions, single = version.reader.read(body)
         key = request.idempotency_key() if self._idempotent else None
-        future = asyncio.get_running_loop().create_future()
-        ask = HttpAsk(request, questions, version, single=single, key=key, future=future)
+        ask = HttpAsk(request, questions, version, single=single, key=key)
         if key is None:
-            await served.lane.submit(ask)
+            served.lane.submit(ask)
+            await ask.future
         elif (earlier := await self._once(key, ask, served)) is not None:
             await self._replay(request, earlier, version, send)
             return
@@ -88,7 +86,8 @@ class PredictRoute:
             earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
             if earlier is None:
                 try:
-                    await served.lane.submit(ask)
+                    served.lane.submit(ask)
+                    await ask.future
                 except AlreadyAnswered:  # by another process, between our look and our commit
                     earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
         finally:
@@ -111,6 +110,16 @@ class PredictRoute:
                 (b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode()),
             ]  # fmt: skip
         return [*known, (b"x-request-id", request.id.encode())]
+
+
+def render(answered: Answered, *, single: bool) -> bytes:
+    """The response's body: one answer, or a list of them in the order of the questions."""
+    model, number = answered.version.model, answered.version.number
+    answers = [
+        Prediction(id=one, model=model, version=number, prediction=value)
+        for one, value in zip(answered.ids, answered.values, strict=True)
+    ]
+    return _encode(answers[0] if single else answers)
 
 
 async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:

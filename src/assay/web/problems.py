@@ -77,4 +77,3 @@ def code_of(error: AssayError, faults: tuple[Fault, ...]) -> str:
         rows = any(fault.pointer.count("/") > 1 for fault in faults)
         return "row_invalid" if rows else kinds.pop()
     return error.code
-

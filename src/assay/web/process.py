@@ -8,8 +8,7 @@ from contextvars import ContextVar
 from hashlib import sha256
 
 from assay.app import Assay
-from assay.errors import AssayError
-from assay.serving.batch import Lane
+from assay.serving.batch import Awaited, Lane
 from assay.serving.served import Served
 from assay.serving.shelf import Shelf
 from assay.store.recorder import Entry, Values
@@ -30,16 +29,14 @@ class Conversation:
         self.predictions: list[Values] = []
 
 
-class Record:
+class Record(Awaited):
     """Something to be kept that no model's lane keeps."""
 
-    __slots__ = ("entry", "error", "future", "rows")
+    __slots__ = ("entry",)
 
-    def __init__(self, entry: Entry, future: asyncio.Future[None]) -> None:
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(rows=1)
         self.entry = entry
-        self.future = future
-        self.rows = 1
-        self.error: AssayError | None = None
 
 
 class Process:
@@ -76,17 +73,19 @@ class Process:
 
     async def keep(
         self, request: Request, status: int, response: bytes, *, predictions: list[Values] | None = None,
-        key: str | None = None, replay_of: str | None = None, whole: bool = True,
+        replay_of: str | None = None, whole: bool = True,
     ) -> None:  # fmt: skip
         """Records an exchange; returns once it is durable. Raises StoreUnavailable or Unstorable."""
-        entry = Entry(exchange_row(request, status, response, key=key, replay_of=replay_of, whole=whole), predictions or [])
+        entry = Entry(exchange_row(request, status, response, replay_of=replay_of, whole=whole), predictions or [])
         await self.keep_entry(entry)
 
     async def keep_entry(self, entry: Entry) -> None:
         """Records an entry; returns once it is durable. Raises StoreUnavailable or Unstorable."""
         if self._scribe is None:
             raise RuntimeError("the process was not started")
-        await self._scribe.submit(Record(entry, asyncio.get_running_loop().create_future()))
+        record = Record(entry)
+        self._scribe.submit(record)
+        await record.future
 
     async def served(self, model: str) -> Served:
         """The served model; one that was trained since the start is served from now on. Raises ModelNotFound."""
@@ -111,7 +110,13 @@ class Process:
 
 
 def exchange_row(
-    request: Request, status: int, response: bytes, *, key: str | None = None, replay_of: str | None = None, whole: bool = True
+    request: Request,
+    status: int,
+    response: bytes,
+    *,
+    key: str | None = None,
+    replay_of: str | None = None,
+    whole: bool = True,
 ) -> Values:
     """The row of the record, in the order of `exchanges.COLUMNS`; not `whole` keeps a long response as size and digest."""
     digest = None

@@ -7,7 +7,13 @@ from typing import Any
 
 from assay.clock import new_id, now_us, ticks_us
 from assay.errors import (
-    BadIdempotencyKey, BodyTooLarge, NotAcceptable, UnknownHost, UnsupportedEncoding, UnsupportedMediaType, UriTooLong,
+    BadIdempotencyKey,
+    BodyTooLarge,
+    NotAcceptable,
+    UnknownHost,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+    UriTooLong,
 )  # fmt: skip
 
 Scope = MutableMapping[str, Any]
@@ -16,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_URI_BYTES = 8192
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _WANTED = frozenset(
     (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key")
 )  # fmt: skip
@@ -85,7 +92,7 @@ class Hosts:
     """The host names that requests may carry: without this, a web page could reach a local server under its own name."""
 
     def __init__(self, allowed: tuple[str, ...], *, any_host: bool) -> None:
-        self._allowed = frozenset(name.lower().encode() for name in (*allowed, "localhost", "127.0.0.1", "[::1]"))
+        self._allowed = frozenset(name.lower().encode() for name in (*allowed, *LOCAL_NAMES))
         self._any = any_host
 
     def check(self, request: Request) -> None:
@@ -98,6 +105,31 @@ class Hosts:
             name = name.partition(b"]")[0] + b"]" if name.startswith(b"[") else name.partition(b":")[0]
             if name not in self._allowed:
                 raise UnknownHost
+
+
+class Captured:
+    """The other side of one exchange: gives the application the body, and holds back what it answers."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self.status = 500
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+
+    async def receive(self) -> Message:
+        """The whole body once."""
+        body, self._body = self._body, None
+        return (
+            {"type": "http.disconnect"} if body is None else {"type": "http.request", "body": body, "more_body": False}
+        )
+
+    async def send(self, message: Message) -> None:
+        """Holds back what is answered."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = [(name, value) for name, value in message["headers"] if name != b"content-length"]
+        elif message["type"] == "http.response.body":
+            self.body.append(message.get("body", b""))
 
 
 def _accepts_json(accept: bytes) -> bool:

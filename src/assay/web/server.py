@@ -71,7 +71,7 @@ def bind(host: str, port: int) -> socket.socket:
         made.close()
         raise PortTaken(host, port, taken.strerror or str(taken)) from None
     made.listen(2048)
-    made.setblocking(False)
+    made.settimeout(0)
     return made
 
 
@@ -119,7 +119,15 @@ class Supervisor:
 
     def _spawn(self) -> None:
         handle = self._listening.fileno()
-        command = [sys.executable, "-m", "assay.web.worker", str(self._folder), str(handle), str(self._watched), self._told]
+        command = [
+            sys.executable,
+            "-m",
+            "assay.web.worker",
+            str(self._folder),
+            str(handle),
+            str(self._watched),
+            self._told,
+        ]
         child = subprocess.Popen(command, pass_fds=(handle, self._watched))  # noqa: S603 - our own module
         self._alive[child.pid] = (child, ticks_us())
 

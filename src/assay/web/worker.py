@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import fcntl
 import socket
 import sys
 from pathlib import Path
@@ -16,8 +16,9 @@ import uvicorn
 from assay.app import Assay
 from assay.web.control import make_api
 from assay.web.door import Door
+from assay.web.express import Express
 from assay.web.process import Process
-from assay.web.protocol import GuardedProtocol, sweep
+from assay.web.protocol import guarded, sweep
 
 
 class Server(uvicorn.Server):
@@ -45,10 +46,13 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
     configure_log()
     assay = Assay.at(folder, **told)
     settings = assay.settings
-    GuardedProtocol.header_timeout_us = int(settings.header_timeout_s * 1e6)
-    GuardedProtocol.body_timeout_us = int(settings.body_timeout_s * 1e6)
+    process = Process(assay)
+    protocol = guarded(
+        Express(process.shelf, settings, listening.getsockname()[1]),
+        header_timeout_s=settings.header_timeout_s, body_timeout_s=settings.body_timeout_s,
+    )  # fmt: skip
     config = uvicorn.Config(
-        Door(Process(assay), make_api), http=GuardedProtocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
+        Door(process, make_api), http=protocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
         log_level="error", server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=2048,
         timeout_graceful_shutdown=int(settings.drain_timeout_s) or None,
     )  # fmt: skip
@@ -73,7 +77,7 @@ def main() -> int:
     """The child's side of `server.py`: folder, socket, supervisor's pipe and settings as arguments."""
     folder, listening, supervisor, told = sys.argv[1:5]
     shared = socket.socket(fileno=int(listening))
-    os.set_inheritable(int(supervisor), False)
+    fcntl.fcntl(int(supervisor), fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # a model's host must not hold it
     return run_worker(Path(folder), msgspec.json.decode(told), shared, int(supervisor))
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
 from assay.web.answering import ServedModel
-from assay.web.control import docs, health, models, records
+from assay.web.control import docs, health, models, reasons, records
 from assay.web.problems import CONTENT_TYPE, problem_of
 from assay.web.process import Process, asked_in
 
@@ -27,7 +27,7 @@ def make_api(process: Process) -> FastAPI:
         for name, model in application.models().items():
             model.answering = ServedModel(process, name)
         api.include_router(application.router(), tags=["application"])
-    for router in (models.router, records.router, health.router, docs.router):
+    for router in (models.router, reasons.router, records.router, health.router, docs.router):
         api.include_router(router)
     api.openapi = lambda: docs.openapi(api, process)  # type: ignore[method-assign]  # FastAPI's documented way
     return api

@@ -9,9 +9,9 @@ import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 
-from assay.domain.contract import Contract
-from assay.domain.field import example_of
 from assay.domain.prediction import Explanation, Prediction
+from assay.domain.question.contract import Contract
+from assay.domain.question.field import example_of
 from assay.errors import Fault, RouteNotFound
 from assay.web.control.records import json_response
 from assay.web.process import Process
@@ -62,7 +62,9 @@ async def document(request: Request) -> Response:
 def openapi(api: FastAPI, process: Process) -> dict[str, Any]:
     """The control plane's document, with the routes of each served model and its own input type."""
     made = get_openapi(title=api.title, version="1", openapi_version="3.1.0", routes=api.routes)
-    _, schemas = msgspec.json.schema_components((Prediction, Explanation, Fault), ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        (Prediction, Explanation, Fault), ref_template="#/components/schemas/{name}"
+    )
     components = made.setdefault("components", {}).setdefault("schemas", {})
     components |= schemas | {"Problem": PROBLEM}
     for generic in [path for path in made["paths"] if path.endswith(("/explain", "/similar")) and "{name}" in path]:
@@ -83,7 +85,13 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
     example = example_of(contract.fields)
     unit = f" in {contract.target.unit}" if contract.target.unit else ""
     said = f"`{contract.target.name}`{unit}. One object gives one answer, a list gives answers in its order, all by one version."
-    number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}, "description": "the version"}
+    number = {
+        "name": "number",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "integer"},
+        "description": "the version",
+    }
     found: dict[str, Any] = {}
     for path, extra in ((f"/v1/models/{name}", []), (f"/v1/models/{name}/versions/{{number}}", [number])):
         found[f"{path}/predict"] = {"post": _operation("Predict", said, many, answers, example, extra)}
@@ -92,7 +100,11 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
         found[f"{path}/explain"] = {"post": _operation("Explain", reasons, one, explained, example, extra)}
         if contract.similar is not None:
             needed = (*contract.similar.equal, contract.similar.nearest)
-            like = {"type": "object", "properties": {key: contract.fields[key].json_schema() for key in needed}, "required": list(needed)}
+            like = {
+                "type": "object",
+                "properties": {key: contract.fields[key].json_schema() for key in needed},
+                "required": list(needed),
+            }
             text = f"Training rows with equal {', '.join(contract.similar.equal)}, the nearest in {contract.similar.nearest} first."
             n = {"name": "n", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5}}
             rows = {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "object"}}}}

@@ -1,4 +1,4 @@
-"""`/v1/models`: what is served, its versions with their metrics, who rules and ruled, and the reasons of an answer."""
+"""`/v1/models`: what is served, its versions with their metrics, and who rules and ruled."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.app import Assay
 from assay.clock import iso
-from assay.domain.question import strict_json
 from assay.domain.rollout import Rollout
 from assay.domain.version import Version
-from assay.errors import ModelNotFound, QuestionInvalid, VersionNotFound, Fault
-from assay.serving.loaded import LoadedVersion
-from assay.serving.similar import similar
-from assay.web.answering import ServedModel
-from assay.web.control.parameters import Parameters
+from assay.errors import ModelNotFound
+from assay.web.control.parameters import Parameters, version_number
 from assay.web.control.records import json_response
 from assay.web.process import Process
 
 router = APIRouter(tags=["models"])
-MAX_SIMILAR = 1_000
 
 
 @router.get("/v1/models")
@@ -42,7 +37,11 @@ async def one_model(request: Request, name: str) -> Response:
     contract = served.ruling.contract if served.ruling else None
     found = model_json(name, versions, rollout)
     if contract is not None:
-        found |= {"input": contract.json_schema(), "target": msgspec.to_builtins(contract.target), "metric": contract.metric}
+        found |= {
+            "input": contract.json_schema(),
+            "target": msgspec.to_builtins(contract.target),
+            "metric": contract.metric,
+        }
     return json_response(found)
 
 
@@ -59,7 +58,7 @@ async def all_versions(request: Request, name: str) -> Response:
 @router.get("/v1/models/{name}/versions/{number}")
 async def one_version(request: Request, name: str, number: str) -> Response:
     """One version with its metrics, parameters, seed, data digest, code digest and library versions."""
-    found = await run_in_threadpool(request.app.state.assay.versions.find, name, _number(name, number))
+    found = await run_in_threadpool(request.app.state.assay.versions.find, name, version_number(name, number))
     return json_response(version_json(found))
 
 
@@ -71,62 +70,6 @@ async def all_rollouts(request: Request, name: str) -> Response:
     if not history:
         raise ModelNotFound(name)
     return json_response({"results": [rollout_json(one) for one in history]})
-
-
-@router.post("/v1/models/{name}/explain")
-async def explain(request: Request, name: str) -> Response:
-    """One answer with its reasons: base + every contribution = prediction, in the target's unit."""
-    process: Process = request.app.state.process
-    return await _explain(request, (await process.served(name)).version())
-
-
-@router.post("/v1/models/{name}/versions/{number}/explain")
-async def explain_by(request: Request, name: str, number: str) -> Response:
-    """The same by a version of your choice."""
-    return await _explain(request, await _pinned(request, name, number))
-
-
-@router.post("/v1/models/{name}/similar")
-async def similar_rows(request: Request, name: str) -> Response:
-    """Training rows of the ruling version that are like the question, the nearest first; `n` of them (5)."""
-    process: Process = request.app.state.process
-    return await _similar(request, (await process.served(name)).version())
-
-
-@router.post("/v1/models/{name}/versions/{number}/similar")
-async def similar_rows_of(request: Request, name: str, number: str) -> Response:
-    """The same for a version of your choice."""
-    return await _similar(request, await _pinned(request, name, number))
-
-
-async def _pinned(request: Request, name: str, number: str) -> LoadedVersion:
-    process: Process = request.app.state.process
-    await process.served(name)
-    return await run_in_threadpool(process.shelf.pinned, name, _number(name, number))
-
-
-async def _explain(request: Request, version: LoadedVersion) -> Response:
-    Parameters(request)
-    questions, single = version.reader.read(await request.body())
-    if not single:
-        raise QuestionInvalid((Fault("#", "send one question as an object; reasons are given one at a time", "wrong_type"),))
-    process: Process = request.app.state.process
-    return json_response(await ServedModel(process, version.model).explain_by(version, questions[0]))
-
-
-async def _similar(request: Request, version: LoadedVersion) -> Response:
-    n = Parameters(request, "n").whole("n", low=1, high=MAX_SIMILAR)
-    like = strict_json(await request.body())
-    if not isinstance(like, dict):
-        raise QuestionInvalid((Fault("#", "must be an object", "wrong_type"),))
-    rows = await run_in_threadpool(similar, version, like, 5 if n is None else n)
-    return json_response({"model": version.model, "version": version.number, "rows": rows})
-
-
-def _number(name: str, told: str) -> int:
-    if not (told.isascii() and told.isdigit()) or len(told) > 9:
-        raise VersionNotFound(name, told)
-    return int(told)
 
 
 def _models(assay: Assay) -> list[dict[str, Any]]:

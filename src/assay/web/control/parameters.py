@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 
 from assay.clock import parse_iso
-from assay.errors import ParameterInvalid
+from assay.errors import ParameterInvalid, VersionNotFound
 from assay.store.paging import MAX_LIMIT, Window
 
 PAGING = ("limit", "cursor", "since", "until")
@@ -55,3 +55,10 @@ class Parameters:
             raise ParameterInvalid("until", "must be later than since")
         limit = self.whole("limit", low=1, high=MAX_LIMIT)
         return Window(limit=limit or 100, cursor=self.text("cursor"), since=since, until=until)
+
+
+def version_number(name: str, told: str) -> int:
+    """A version's number from the address; raises VersionNotFound."""
+    if not (told.isascii() and told.isdigit()) or len(told) > 9:
+        raise VersionNotFound(name, told)
+    return int(told)

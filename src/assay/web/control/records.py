@@ -32,7 +32,7 @@ async def exchanges(request: Request) -> Response:
 
 
 @router.get("/v1/exchanges/{id}")
-async def exchange(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
+async def exchange(request: Request, id: str) -> Response:
     """One exchange by its id, which every response carries as X-Request-ID."""
     found = await run_in_threadpool(request.app.state.assay.exchanges.find, id)
     if found is None:
@@ -52,7 +52,7 @@ async def predictions(request: Request) -> Response:
 
 
 @router.get("/v1/predictions/{id}")
-async def prediction(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
+async def prediction(request: Request, id: str) -> Response:
     """One prediction by its id."""
     found = await run_in_threadpool(request.app.state.assay.predictions.find, id)
     if found is None:
@@ -85,7 +85,11 @@ def page_response(request: Request, page: Page[Any], results: list[dict[str, Any
 
 def json_response(value: Any, headers: dict[str, str] | None = None) -> Response:
     """A value as JSON."""
-    return Response(msgspec.json.encode(value), headers={"cache-control": "no-store"} | (headers or {}), media_type="application/json")
+    return Response(
+        msgspec.json.encode(value),
+        headers={"cache-control": "no-store"} | (headers or {}),
+        media_type="application/json",
+    )
 
 
 def _text(data: bytes | None) -> Any:

@@ -46,10 +46,12 @@ def upgrade() -> None:
         sa.Column("exchange", sa.String(32)),
         sa.Column("position", sa.Integer, nullable=False),
     )
-    _create_registry()
+    _create_versions()
+    _create_datasets_and_evaluations()
+    _create_rollouts()
 
 
-def _create_registry() -> None:
+def _create_versions() -> None:
     op.create_table(
         "versions",
         sa.Column("model", sa.String(64), primary_key=True),
@@ -71,6 +73,9 @@ def _create_registry() -> None:
         sa.Column("took_ms", sa.BigInteger, nullable=False),
         sa.Column("error", sa.String, nullable=False),
     )
+
+
+def _create_datasets_and_evaluations() -> None:
     op.create_table(
         "datasets",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -94,6 +99,9 @@ def _create_registry() -> None:
         sa.Column("metrics", sa.String, nullable=False),
         sa.Column("segments", sa.String, nullable=False),
     )
+
+
+def _create_rollouts() -> None:
     op.create_table(
         "rollouts",
         sa.Column("sequence", sa.Integer, primary_key=True),

@@ -13,10 +13,16 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from assay.domain.contract import Contract
-from assay.domain.faults import row_faults, row_of
+from assay.domain.question.contract import Contract
+from assay.domain.question.faults import row_faults, row_of
 from assay.errors import (
-    DuplicateKey, Fault, MalformedEncoding, MalformedJson, QuestionInvalid, TooDeep, TooManyRows,
+    DuplicateKey,
+    Fault,
+    MalformedEncoding,
+    MalformedJson,
+    QuestionInvalid,
+    TooDeep,
+    TooManyRows,
 )  # fmt: skip
 
 MAX_DEPTH = 32
@@ -63,7 +69,9 @@ class QuestionReader:
         if isinstance(asked, dict):
             return [self.take(asked)], True
         if not isinstance(asked, list):
-            raise QuestionInvalid((Fault("#", f"expected an object or a list of them, not {kind_of(asked)}", "wrong_type"),))
+            raise QuestionInvalid(
+                (Fault("#", f"expected an object or a list of them, not {kind_of(asked)}", "wrong_type"),)
+            )
         if not asked:
             raise QuestionInvalid((Fault("#", "the list is empty", "empty_batch"),))
         if len(asked) > self._max_rows:

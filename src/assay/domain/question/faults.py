@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from assay.domain.field import SAFE_INTEGER, Field
+from assay.domain.question.field import SAFE_INTEGER, Field
 from assay.errors import Fault, QuestionInvalid
 
 MAX_KEYS = 1_000
@@ -26,7 +26,9 @@ def row_faults(row: Any, fields: Mapping[str, Field], at: str) -> list[Fault]:
     for name, field in fields.items():
         if name not in row:
             if not field.nullable:
-                found.append(Fault(f"{at}/{name}", f"is missing; it must be {field.rule()}", "missing_feature", field.values))
+                found.append(
+                    Fault(f"{at}/{name}", f"is missing; it must be {field.rule()}", "missing_feature", field.values)
+                )
             continue
         fault = _fault(row[name], field, f"{at}/{name}")
         if fault:
@@ -53,7 +55,11 @@ def _unknown(key: str, fields: Mapping[str, Field], at: str) -> Fault:
 
 def _fault(value: Any, field: Field, at: str) -> Fault | None:
     if value is None:
-        return None if field.nullable else Fault(at, f"may not be null; it must be {field.rule()}", "wrong_type", field.values)
+        return (
+            None
+            if field.nullable
+            else Fault(at, f"may not be null; it must be {field.rule()}", "wrong_type", field.values)
+        )
     if field.numeric:
         return _number_fault(value, field, at)
     if field.kind == "boolean":

@@ -47,7 +47,8 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         kept: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
         if self.kind == "integer":
             kept = {name: int(bound) for name, bound in kept.items()}
-        return Annotated[float if self.kind == "number" else int, msgspec.Meta(**kept)]
+        number: Any = int if self.kind == "integer" else float
+        return Annotated[number, msgspec.Meta(**kept)]
 
     def rule(self) -> str:
         """What is allowed, in words."""
@@ -55,7 +56,9 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             return "one of " + ", ".join(self.values)
         said = {"above": "above", "at_least": "at least", "below": "below", "at_most": "at most"}
         limits = [f"{word} {getattr(self, name):g}" for name, word in said.items() if getattr(self, name) is not None]
-        noun = {"number": "a number", "integer": "a whole number", "text": "a text", "boolean": "true or false"}[self.kind]
+        noun = {"number": "a number", "integer": "a whole number", "text": "a text", "boolean": "true or false"}[
+            self.kind
+        ]
         unit = f" {self.unit}" if self.unit and limits else ""
         return noun + (" " + " and ".join(limits) + unit if limits else "")
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 import msgspec
 
-from assay.domain.faults import row_faults, row_of
-from assay.domain.field import Boolean, Category, Field, Grade, Integer, Number, Text, object_schema
+from assay.domain.question.faults import row_faults, row_of
+from assay.domain.question.field import Boolean, Category, Field, Grade, Integer, Number, Text, object_schema
 from assay.errors import QuestionInvalid
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from assay.domain.field import Field, example_of, object_schema
 from assay.domain.metric import Metric
+from assay.domain.question.field import Field, example_of, object_schema
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -67,6 +67,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 def question_type(name: str, fields: dict[str, Field]) -> type[msgspec.Struct]:
     """A frozen struct with these fields, strict about types, ranges and unknown names."""
     made = [
-        (key, field.annotation(), None) if field.nullable else (key, field.annotation()) for key, field in fields.items()
+        (key, field.annotation(), None) if field.nullable else (key, field.annotation())
+        for key, field in fields.items()
     ]
     return msgspec.defstruct(name, made, frozen=True, kw_only=True, forbid_unknown_fields=True)

@@ -1,0 +1,85 @@
+"""`assay`: the group of all commands, and the one place where failures become a sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from assay.cli.doctor import doctor
+from assay.cli.predict import predict
+from assay.cli.serve import serve
+from assay.cli.train import train
+from assay.cli.versions import evaluate, promote, rollback, versions
+from assay.errors import AssayError
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class Door(click.Group):
+    """Runs a command; whatever can be expected to go wrong ends as one sentence on standard error."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command that was asked for."""
+        for stream in (sys.stdout, sys.stderr):
+            _forgive(stream)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _end(ctx, INTERRUPTED, "interrupted; what was registered before stays, and nothing is half done.")
+        except AssayError as failed:
+            _refuse(ctx, failed)
+        except OSError as failed:
+            if failed.errno == errno.EPIPE:
+                raise
+            where = f"{failed.filename}: " if failed.filename else ""
+            _end(ctx, FAILED, f"{where}{failed.strerror or failed}.")
+        except ValueError as wrong:
+            _blame_settings(ctx, wrong)
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="assay", message="assay %(version)s")
+def main() -> None:
+    """Takes a machine-learning model from a notebook to production, and keeps it honest there.
+
+    APP is the application's folder, the one that holds model.py. Each command tells more with --help.
+    """
+
+
+for _command in (train, versions, evaluate, promote, rollback, predict, serve, doctor):
+    main.add_command(_command)
+
+
+def _forgive(stream: Any) -> None:
+    """A terminal that cannot show a character gets a question mark instead of a traceback."""
+    if hasattr(stream, "reconfigure") and "utf" not in (stream.encoding or "").lower():
+        stream.reconfigure(errors="replace")
+
+
+def _refuse(ctx: click.Context, failed: AssayError) -> NoReturn:
+    from assay.cli import show
+
+    faults = getattr(failed, "faults", ())
+    show.error(str(failed), faults=faults if len(faults) > 1 else (), then=show.NEXT.get(failed.code, ""))
+    ctx.exit(FAILED)
+
+
+def _blame_settings(ctx: click.Context, wrong: ValueError) -> NoReturn:
+    from assay.cli import show
+
+    said = show.settings_faults(wrong)
+    if not said:
+        raise wrong
+    for sentence in said:
+        show.error(sentence)
+    ctx.exit(MISUSED)
+
+
+def _end(ctx: click.Context, status: int, sentence: str) -> NoReturn:
+    from assay.cli import show
+
+    show.error(sentence)
+    ctx.exit(status)

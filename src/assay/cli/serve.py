@@ -1,0 +1,48 @@
+"""`assay serve`: answers over HTTP until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assay.cli.options import Asked, Name, Verb, application, home_option
+
+
+@click.command(cls=Verb, short_help="Answer over HTTP.")
+@application
+@click.option("--host", type=Name(), metavar="H", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="P", help="The port; 0 takes a free one.  [default: 8000]"
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that share the port.  [default: 1]"
+)
+@click.option(
+    "--open",
+    "beyond",
+    is_flag=True,
+    default=None,
+    help="Listen beyond this machine although anybody there can ask and read all.",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    type=Name(),
+    metavar="NAME",
+    multiple=True,
+    help="A host name that requests may carry; may be said several times.",
+)
+@home_option
+def serve(asked: Asked, *, beyond: bool | None, **told: Any) -> None:
+    """Serve APP over HTTP: the API, its documentation at /docs, and APP's own routes.
+
+    Ends with Ctrl-C or SIGTERM once the requests in flight are answered. Structured logs go to standard error.
+    """
+    from assay.web.server import serve as run
+
+    given: dict[str, Any] = {**asked.told, "open": beyond, **told, "allowed_hosts": told["allowed_hosts"] or None}
+    click.get_current_context().exit(
+        run(Path(asked.app), {name: value for name, value in given.items() if value is not None})
+    )

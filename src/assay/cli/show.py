@@ -1,0 +1,200 @@
+"""What people see: sentences, tables and numbers on a terminal; nothing that anybody wrote can steer it."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import tomllib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from assay.clock import iso
+from assay.domain.rollout import Rollout
+from assay.domain.version import Version
+from assay.errors import Fault
+
+METRICS = ("mae", "rmse", "mape", "r2")
+WIDE = 180
+MANY_FAULTS = 20
+NEXT = {
+    "application_invalid": "APP is the folder that holds model.py.",
+    "artifact_rejected": "`assay doctor APP` says which files are damaged; `assay rollback APP` or `assay train APP` go on without.",
+    "data_invalid": "Nothing was registered.",
+    "malformed_json": "A question is a JSON object, or a list of them; quote it for the shell: '{\"carat\": 1.0}'.",
+    "model_not_found": "model.py declares the models.",
+    "storage_unavailable": "`assay doctor APP` looks at the store.",
+    "version_not_found": "`assay versions APP` lists them.",
+    "version_rejected": "`assay versions APP` shows which ones are ready.",
+}
+
+
+def console() -> Console:
+    """Standard output. Where it is no terminal, tables are as wide as they need to be."""
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+
+
+def notes() -> Console:
+    """Standard error: what is said beside the answer."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def tell_json(value: Any) -> None:
+    """The answer for programs; numbers as they are."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2))
+
+
+def error(sentence: str, *, faults: Sequence[Fault] = (), then: str = "") -> None:
+    """What went wrong in one line, each single fault, and what to do next."""
+    said = notes()
+    said.print(Text.assemble(("error: ", "bold red"), clean(sentence)))
+    for fault in faults[:MANY_FAULTS]:
+        said.print(Text(clean(f"  {fault.pointer}: {fault.detail}")))
+    if len(faults) > MANY_FAULTS:
+        said.print(Text(f"  ... and {len(faults) - MANY_FAULTS} more"))
+    if then:
+        said.print(Text(then, style="dim"))
+
+
+def clean(text: str) -> str:
+    """One line in which control characters are spelt out, so that no file can move the cursor."""
+    return "".join(
+        mark if mark.isprintable() else " " if mark == "\n" else mark.encode("unicode_escape").decode() for mark in text
+    )
+
+
+def settings_faults(wrong: ValueError) -> list[str]:
+    """What is wrong with which setting, in sentences; nothing where the error is not about settings."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    if isinstance(wrong, tomllib.TOMLDecodeError):
+        return [f"assay.toml cannot be read: {wrong}."]
+    if isinstance(wrong, SettingsError):
+        return [f"A setting cannot be read: {wrong}."]
+    if isinstance(wrong, ValidationError) and wrong.title == "ApplicationSettings":
+        return [_setting_fault(".".join(str(part) for part in one["loc"]), one) for one in wrong.errors()]
+    return []
+
+
+def _setting_fault(name: str, fault: Any) -> str:
+    from assay.settings import Settings
+
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"; did you mean {near[0]!r}" if near else ""
+        return f"assay.toml: there is no setting {name!r}{hint}."
+    setting = name.split(".", maxsplit=1)[0]
+    return (
+        f"The setting {name!r} (--{setting.replace('_', '-')}, ASSAY_{setting.upper()} or {setting} in assay.toml)"
+        f" is {fault['input']!r}: {fault['msg']}."
+    )
+
+
+# ---- numbers and times
+
+
+def amount(value: float | None) -> str:
+    """A quantity in the target's unit."""
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4g}"
+
+
+def metric(name: str, value: float | None) -> str:
+    """A metric as people read it: MAPE in per cent."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.2f} %" if name == "mape" else f"{value:.4f}" if name == "r2" else amount(value)
+
+
+def metric_title(name: str, unit: str) -> str:
+    """The head of a metric's column."""
+    title = "R²" if name == "r2" else name.upper()
+    return f"{title} [{unit}]" if unit and name in ("mae", "rmse") else title
+
+
+def took(took_ms: float) -> str:
+    """A duration."""
+    if took_ms < 60_000:
+        return f"{took_ms / 1000:.1f} s"
+    minutes, seconds = divmod(round(took_ms / 1000), 60)
+    return f"{minutes} min {seconds:02d} s"
+
+
+def moment(at: int) -> str:
+    """A time in microseconds, for people: in UTC, to the second."""
+    return iso(at)[:19].replace("T", " ") + " UTC"
+
+
+# ---- tables and pictures of things
+
+
+def table(*heads: str, right: Iterable[str] = (), title: str = "") -> Table:
+    """An empty table; the columns named in `right` hold numbers."""
+    made = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title=clean(title) or None, title_justify="left", title_style="bold"
+    )
+    numbers = set(right)
+    for head in heads:
+        made.add_column(Text(head), justify="right" if head in numbers else "left", no_wrap=head in numbers)
+    return made
+
+
+def row(*cells: str, style: str = "") -> tuple[Text, ...]:
+    """Cells of a row, with nothing in them that a terminal would obey."""
+    return tuple(Text(clean(cell), style=style) for cell in cells)
+
+
+def versions_table(versions: Sequence[Version], *, ruling: int | None, unit: str, ranked: bool = False) -> Table:
+    """Versions as a leaderboard (in the order given, `ranked`) or as a history with dates; the ruling one is marked."""
+    numbers = ["rank"] * ranked + ["version", *(metric_title(name, unit) for name in METRICS), "took"]
+    heads = [*(["rank"] * ranked), "version", "recipe", *numbers[ranked + 1 : -1], "engine", "took"]
+    made = table(*heads, *([] if ranked else ["trained"]), "status", right=numbers)
+    for place, version in enumerate(versions, 1):
+        rules = version.number == ruling
+        cells = [str(version.number), version.recipe, *(metric(name, version.metrics.get(name)) for name in METRICS)]
+        cells = ([str(place) if version.status == "ready" else "–"] if ranked else []) + cells
+        cells += [version.engine or "–", took(version.took_ms), *([] if ranked else [moment(version.created_at)])]
+        style = "bold green" if rules else "red" if version.status != "ready" else ""
+        made.add_row(*row(*cells, "● answers" if rules else version.status, style=style))
+    return made
+
+
+def metrics_table(metrics: dict[str, float], segments: dict[str, dict[str, float]], *, rows: int, unit: str) -> Table:
+    """Metrics over all rows and by segment."""
+    titles = [metric_title(name, unit) for name in METRICS]
+    made = table("rows of", "count", *titles, right=["count", *titles])
+    for name, found in {"all": {"rows": float(rows)} | metrics, **segments}.items():
+        cells = [metric(one, found.get(one)) for one in METRICS]
+        made.add_row(*row(name, f"{found.get('rows', 0):,.0f}", *cells, style="bold" if name == "all" else ""))
+    return made
+
+
+def facts(*pairs: tuple[str, str]) -> Table:
+    """Facts, one a line."""
+    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        made.add_row(Text(name, style="dim"), Text(clean(value)))
+    return made
+
+
+# ---- the same for programs
+
+
+def version_json(version: Version) -> dict[str, Any]:
+    """A version in full."""
+    return msgspec.structs.asdict(version) | {"created_at": iso(version.created_at)}
+
+
+def rollout_json(rollout: Rollout) -> dict[str, Any]:
+    """A decision in full."""
+    return msgspec.structs.asdict(rollout) | {"at": iso(rollout.at)}

@@ -1,0 +1,1 @@
+"""Contracts that users may run their own recipes through."""
