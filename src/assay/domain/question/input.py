@@ -29,6 +29,8 @@ class InputMeta(msgspec.StructMeta):
         made: Any = super().__new__(mcls, name, bases, namespace, **told)
         inherited = {key: field for base in bases for key, field in getattr(base, "assay_fields", {}).items()}
         made.assay_fields = inherited | said
+        # FastAPI reads a parameter from the body only if its type is a mapping, a pydantic model or a dataclass.
+        made.__dataclass_fields__ = {}
         return made
 
 

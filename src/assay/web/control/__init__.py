@@ -46,7 +46,7 @@ def _known(error: Exception) -> AssayError:
         return error
     if isinstance(error, HTTPException):
         if error.status_code == 405:
-            return MethodNotAllowed((error.headers or {}).get("allow", "other methods"))
+            return MethodNotAllowed((error.headers or {}).get("Allow", "other methods"))
         return RouteNotFound() if error.status_code == 404 else _Said(str(error.detail))
     if isinstance(error, RequestValidationError):
         told = error.errors()

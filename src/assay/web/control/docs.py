@@ -74,6 +74,7 @@ def openapi(api: FastAPI, process: Process) -> dict[str, Any]:
             contract = served.ruling.contract
             components[f"{name}.Question"] = contract.json_schema()
             made["paths"] |= _model_paths(name, contract)
+    made["tags"] = [{"name": name} for name in ("application", "predictions", "models", "record", "health")]
     return made
 
 

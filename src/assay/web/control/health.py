@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: is the process alive, and can it answer."""
+"""`/`, `/livez` and `/readyz`: where to begin, whether the process is alive, and whether it can answer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from assay.web.control.records import json_response
 from assay.web.process import Process
 
 router = APIRouter(tags=["health"])
+
+
+@router.get("/")
+async def root(request: Request) -> Response:
+    """Where to begin: the models that answer here, and the documentation."""
+    process: Process = request.app.state.process
+    names = {name: f"/v1/models/{name}/predict" for name in process.shelf.served}
+    return json_response(
+        {"service": request.app.title, "documentation": "/docs", "openapi": "/openapi.json", "predict": names}
+    )
 
 
 @router.get("/livez")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Request
 
 from assay.clock import parse_iso
@@ -9,6 +11,21 @@ from assay.errors import ParameterInvalid, VersionNotFound
 from assay.store.paging import MAX_LIMIT, Window
 
 PAGING = ("limit", "cursor", "since", "until")
+WHOLE = frozenset(("limit", "status", "version"))
+
+
+def documented(**told: str) -> dict[str, Any]:
+    """Parameters as OpenAPI describes them: names with what they mean, and those of every list."""
+    meant = told | {
+        "limit": f"at most so many entries, 1 to {MAX_LIMIT} (100)", "cursor": "`next_cursor` of the page before",
+        "since": "not before this time (ISO 8601 with a zone)", "until": "before this time (ISO 8601 with a zone)",
+    }  # fmt: skip
+    whole = {"type": "integer"}
+    described = [
+        {"name": name, "in": "query", "description": text, "schema": whole if name in WHOLE else {"type": "string"}}
+        for name, text in meant.items()
+    ]
+    return {"parameters": described}
 
 
 class Parameters:

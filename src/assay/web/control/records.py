@@ -15,12 +15,15 @@ from assay.domain.exchange import Exchange
 from assay.errors import RouteNotFound
 from assay.store.paging import Page
 from assay.store.predictions import Recorded
-from assay.web.control.parameters import PAGING, Parameters
+from assay.web.control.parameters import PAGING, Parameters, documented
 
 router = APIRouter(tags=["record"])
 
 
-@router.get("/v1/exchanges")
+@router.get(
+    "/v1/exchanges",
+    openapi_extra=documented(path="this address only", status="this status only", method="this method only"),
+)
 async def exchanges(request: Request) -> Response:
     """Every HTTP exchange: filters `path`, `status`, `method`, `since`, `until`; paging by `limit` and `cursor`."""
     told = Parameters(request, *PAGING, "path", "status", "method")
@@ -40,7 +43,13 @@ async def exchange(request: Request, id: str) -> Response:
     return json_response(exchange_json(found))
 
 
-@router.get("/v1/predictions")
+@router.get(
+    "/v1/predictions",
+    openapi_extra=documented(
+        model="of this model only", version="of this version only", role="answer, shadow or rescore",
+        exchange="asked in this exchange only",
+    ),
+)  # fmt: skip
 async def predictions(request: Request) -> Response:
     """Every prediction: filters `model`, `version`, `role`, `exchange`, `since`, `until`; paging by `limit` and `cursor`."""
     told = Parameters(request, *PAGING, "model", "version", "role", "exchange")
