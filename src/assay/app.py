@@ -231,7 +231,7 @@ class TrainingKeeper:
         return assay.releaser.promote_best(candidates, metric=model.metric, champion_value=value, by="assay train")
 
     def _compiled(self, estimator: Any, rows: pl.DataFrame) -> tuple[bytes | None, str]:
-        from assay.serving.compile import compile_pipeline, prove  # skl2onnx is slow to import
+        from assay.serving.engines.compile import compile_pipeline, prove  # skl2onnx is slow to import
 
         contract = self._model.contract
         try:

@@ -37,6 +37,10 @@ class BodyTooLarge(AssayError, code="too_large"):
     """The body is longer than this route accepts."""
 
 
+class BodyCutOff(AssayError, code="body_cut_off"):
+    """The client went away before its body was complete."""
+
+
 class UnsupportedMediaType(AssayError):
     """The body must be sent as application/json."""
 

@@ -1,1 +1,1 @@
-"""The command line: one command a verb. Modules import the product when a command runs, so that help is instant."""
+"""The command line: one command a verb, each importing the product only once it runs, so that help is instant."""

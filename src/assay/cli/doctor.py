@@ -16,7 +16,8 @@ def doctor(asked: Asked) -> None:
 
     The exit status is 1 if a check fails; a warning leaves it 0.
     """
-    from assay.cli.views.checks import examine, show_checks
+    from assay.cli.views.checks import show_checks
+    from assay.cli.views.examination import examine
 
     checks = examine(asked.app, asked.told)
     show_checks(checks, as_json=asked.as_json)

@@ -40,17 +40,17 @@ class Door(click.Group):
             _blame_settings(ctx, wrong)
 
 
-@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Door,
+    commands=[train, versions, evaluate, promote, rollback, predict, serve, doctor],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="assay", message="assay %(version)s")
 def main() -> None:
     """Takes a machine-learning model from a notebook to production, and keeps it honest there.
 
     APP is the application's folder, the one that holds model.py. Each command tells more with --help.
     """
-
-
-for _command in (train, versions, evaluate, promote, rollback, predict, serve, doctor):
-    main.add_command(_command)
 
 
 def _forgive(stream: Any) -> None:
@@ -63,7 +63,12 @@ def _refuse(ctx: click.Context, failed: AssayError) -> NoReturn:
     from assay.cli import show
 
     faults = getattr(failed, "faults", ())
-    show.error(str(failed), faults=faults if len(faults) > 1 else (), then=show.NEXT.get(failed.code, ""))
+    many = f"{getattr(failed, 'total', len(faults))} things are wrong with the question."
+    show.error(
+        many if len(faults) > 1 else str(failed),
+        faults=faults if len(faults) > 1 else (),
+        then=show.NEXT.get(failed.code, ""),
+    )
     ctx.exit(FAILED)
 
 

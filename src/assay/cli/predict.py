@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -41,28 +42,30 @@ def predict(
     that --out names, each with its version. A row that cannot be answered is written with the reason, and the exit
     status is then 1.
     """
+    table = file is not None and file.suffix.lower() in TABLES
     if (question is None) == (file is None):
         raise click.UsageError("Say either QUESTION (- for standard input) or --file.")
-    table = file is not None and file.suffix.lower() in TABLES
-    if table != (out is not None) or (table and explain):
-        raise click.UsageError("A table needs --out PATH for its answers." if table and not out else
-                               "--explain is for single questions." if table else "--out is for a table given by --file.")  # fmt: skip
-    if table and out is not None and file is not None:
-        if not _score(asked, number, (file, out)):
-            click.get_current_context().exit(1)
+    if table and explain:
+        raise click.UsageError("--explain is for questions, not for a table.")
+    if file is not None and table:
+        _score(asked, number, file, out)
+    elif out is not None:
+        raise click.UsageError(f"--out is for a table, a --file ending in {', '.join(TABLES)}.")
     else:
         _ask(asked, number, _body(question, file), explain=explain)
 
 
-def _score(asked: Asked, number: int | None, files: tuple[Path, Path]) -> bool:
+def _score(asked: Asked, number: int | None, file: Path, out: Path | None) -> None:
     from assay.cli.opened import opened
     from assay.cli.views.tables import score_file
 
-    if files[1].suffix.lower() not in TABLES:
-        raise click.UsageError(f"--out is a file ending in {', '.join(TABLES)}.")
+    if out is None or out.suffix.lower() not in TABLES:
+        raise click.UsageError(f"A table needs --out PATH for its answers, a file ending in {', '.join(TABLES)}.")
     with opened(asked) as (assay, model):
         version = assay.loader.load(assay.version(model.name, number))
-        return score_file(version, *files, as_json=asked.as_json)
+        whole = score_file(version, file, out, as_json=asked.as_json)
+    if not whole:
+        click.get_current_context().exit(1)
 
 
 def _ask(asked: Asked, number: int | None, body: bytes, *, explain: bool) -> None:
@@ -80,5 +83,5 @@ def _body(question: str | None, file: Path | None) -> bytes:
     if file is not None:
         return file.read_bytes()
     if question == "-":
-        return click.get_binary_stream("stdin").read()
+        return bytes(sys.stdin.buffer.read())
     return os.fsencode(question or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -22,10 +23,11 @@ from assay.errors import Fault
 
 METRICS = ("mae", "rmse", "mape", "r2")
 WIDE = 180
+NARROW = 104
 MANY_FAULTS = 20
 NEXT = {
     "application_invalid": "APP is the folder that holds model.py.",
-    "artifact_rejected": "`assay doctor APP` says which files are damaged; `assay rollback APP` or `assay train APP` go on without.",
+    "artifact_rejected": "`assay doctor APP` says which files are damaged; `assay rollback APP` goes back.",
     "data_invalid": "Nothing was registered.",
     "malformed_json": "A question is a JSON object, or a list of them; quote it for the shell: '{\"carat\": 1.0}'.",
     "model_not_found": "model.py declares the models.",
@@ -77,7 +79,9 @@ def settings_faults(wrong: ValueError) -> list[str]:
     if isinstance(wrong, tomllib.TOMLDecodeError):
         return [f"assay.toml cannot be read: {wrong}."]
     if isinstance(wrong, SettingsError):
-        return [f"A setting cannot be read: {wrong}."]
+        named = re.search(r'field "(\w+)"', str(wrong))
+        name = f"ASSAY_{named[1].upper()}" if named else "A setting"
+        return [f'{name} cannot be read: a list is written as JSON, such as ["one", "two"].']
     if isinstance(wrong, ValidationError) and wrong.title == "ApplicationSettings":
         return [_setting_fault(".".join(str(part) for part in one["loc"]), one) for one in wrong.errors()]
     return []
@@ -91,10 +95,8 @@ def _setting_fault(name: str, fault: Any) -> str:
         hint = f"; did you mean {near[0]!r}" if near else ""
         return f"assay.toml: there is no setting {name!r}{hint}."
     setting = name.split(".", maxsplit=1)[0]
-    return (
-        f"The setting {name!r} (--{setting.replace('_', '-')}, ASSAY_{setting.upper()} or {setting} in assay.toml)"
-        f" is {fault['input']!r}: {fault['msg']}."
-    )
+    where = f"ASSAY_{setting.upper()}, or {setting} in assay.toml"
+    return f"The setting {name!r} ({where}) is {fault['input']!r}: {fault['msg']}."
 
 
 # ---- numbers and times
@@ -125,7 +127,7 @@ def took(took_ms: float) -> str:
     if took_ms < 60_000:
         return f"{took_ms / 1000:.1f} s"
     minutes, seconds = divmod(round(took_ms / 1000), 60)
-    return f"{minutes} min {seconds:02d} s"
+    return f"{minutes}m {seconds:02d}s"
 
 
 def moment(at: int) -> str:
@@ -139,7 +141,12 @@ def moment(at: int) -> str:
 def table(*heads: str, right: Iterable[str] = (), title: str = "") -> Table:
     """An empty table; the columns named in `right` hold numbers."""
     made = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=clean(title) or None, title_justify="left", title_style="bold"
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=clean(title) or None,
+        title_justify="left",
+        title_style="bold",
     )
     numbers = set(right)
     for head in heads:
@@ -153,17 +160,29 @@ def row(*cells: str, style: str = "") -> tuple[Text, ...]:
 
 
 def versions_table(versions: Sequence[Version], *, ruling: int | None, unit: str, ranked: bool = False) -> Table:
-    """Versions as a leaderboard (in the order given, `ranked`) or as a history with dates; the ruling one is marked."""
-    numbers = ["rank"] * ranked + ["version", *(metric_title(name, unit) for name in METRICS), "took"]
-    heads = [*(["rank"] * ranked), "version", "recipe", *numbers[ranked + 1 : -1], "engine", "took"]
-    made = table(*heads, *([] if ranked else ["trained"]), "status", right=numbers)
+    """Versions as a leaderboard (in the order given, `ranked`) or as a history with dates; the ruling one is marked.
+
+    On a narrow terminal the less telling columns are left out.
+    """
+    wide = console().width >= NARROW
+    titles = [metric_title(name, unit if wide else "") for name in METRICS]
+    rank = "rank" if wide else "#"
+    heads = [rank] * ranked + ["version", "recipe", *titles] + ["engine"] * wide
+    heads += ["took"] * (wide or ranked) + ["trained"] * (not ranked) + ["status"]
+    made = table(*heads, right=[rank, "version", *titles, "took"])
     for place, version in enumerate(versions, 1):
         rules = version.number == ruling
-        cells = [str(version.number), version.recipe, *(metric(name, version.metrics.get(name)) for name in METRICS)]
-        cells = ([str(place) if version.status == "ready" else "–"] if ranked else []) + cells
-        cells += [version.engine or "–", took(version.took_ms), *([] if ranked else [moment(version.created_at)])]
+        cells = {
+            rank: str(place) if version.status == "ready" else "–",
+            "version": str(version.number),
+            "recipe": version.recipe,
+            "engine": version.engine or "–",
+            "took": took(version.took_ms),
+            "trained": moment(version.created_at)[: None if wide else 10],
+            "status": "● answers" if rules else version.status,
+        } | {title: metric(name, version.metrics.get(name)) for name, title in zip(METRICS, titles, strict=True)}
         style = "bold green" if rules else "red" if version.status != "ready" else ""
-        made.add_row(*row(*cells, "● answers" if rules else version.status, style=style))
+        made.add_row(*row(*(cells[head] for head in heads), style=style))
     return made
 
 

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+import structlog
+
 from assay.errors import AssayError, Draining, Overloaded
 
 
@@ -44,6 +46,7 @@ class Awaited:
             self.future.set_exception(self.error)
 
 
+log = structlog.get_logger("assay")
 TaskT = TypeVar("TaskT", bound=Task)
 
 
@@ -104,10 +107,18 @@ class Lane(Generic[TaskT]):
         while True:
             self._wake.acquire()
             while round_ := self._take():
-                self._work(round_)
+                self._do(round_)
                 self._loop.call_soon_threadsafe(self._deliver, round_)
             if self._closed:
                 return
+
+    def _do(self, round_: list[TaskT]) -> None:
+        try:
+            self._work(round_)
+        except Exception as failed:
+            log.error("lane_failed", lane=self._thread.name, exc_info=failed)
+            for task in round_:
+                task.error = task.error or AssayError("The server failed to answer; its log has the cause.")
 
     def _take(self) -> list[TaskT]:
         with self._gate:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import BadOutput
-from assay.serving.engine import Floats, GraphEngine
+from assay.serving.engines.compiled import Floats, GraphEngine
 from assay.serving.loaded import LoadedVersion
 
 CHUNK = 16_384

@@ -15,8 +15,8 @@ from assay.domain.question.contract import Contract
 from assay.domain.question.reader import QuestionReader
 from assay.domain.version import Manifest, Version
 from assay.errors import ArtifactRejected, VersionRejected
-from assay.serving.engine import Columns, Floats, GraphEngine
-from assay.serving.hosts import HostEngine, Load
+from assay.serving.engines.compiled import Columns, Floats, GraphEngine
+from assay.serving.engines.hosts import HostEngine, Load
 from assay.store.artifacts import Artifacts
 
 GOLDEN_TOLERANCE = 1e-6

@@ -60,7 +60,7 @@ class Recorder:
     def _commit(self, group: list[Entry]) -> None:
         try:
             self._write(group)
-        except (SqliteError, OverflowError, ValueError, AssayError) as failed:
+        except Exception as failed:  # noqa: BLE001 - whatever it was, nobody may take it for a durable record
             self._commit_one_by_one(group, failed)
         for entry in group:
             entry.done = True
@@ -81,7 +81,7 @@ class Recorder:
             except (StoreUnavailable, SqliteOperationalError) as lost:
                 self._forget()
                 entry.error = StoreUnavailable(f"The record could not be written: {lost}.")
-            except (SqliteError, OverflowError, ValueError) as refused:
+            except Exception as refused:  # noqa: BLE001 - as above
                 entry.error = Unstorable(f"The record of this exchange cannot be stored: {refused}.")
 
     def _write(self, group: list[Entry]) -> None:

@@ -6,10 +6,12 @@ question. Everything else, and whatever fails on the way, takes the usual way th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from assay.clock import now_us, ticks_us
 from assay.errors import AssayError
@@ -19,8 +21,10 @@ from assay.serving.shelf import Shelf
 from assay.settings import Settings
 from assay.store.recorder import Entry
 from assay.web.predictions import render
-from assay.web.requests import LOCAL_NAMES, Scope
+from assay.web.protocol import GuardedProtocol
+from assay.web.requests import LOCAL_NAMES, Captured, Scope
 
+LENGTH_DIGITS = 5  # of a body that is short enough to be held back
 _NEVER: frozenset[bytes] = frozenset()
 # Values of these headers that change nothing; any other value of them is for the door to judge.
 ORDINARY: dict[bytes, frozenset[bytes]] = {
@@ -56,6 +60,8 @@ class Express:
                 if value not in checks[name]:
                     return None
                 typed = typed or name == b"content-type"
+            elif name == b"content-length" and len(value) > LENGTH_DIGITS:
+                return None
         return found if typed else None
 
     def take(self, served: Served, body: bytes, answered: Callable[[ExpressAsk], None]) -> ExpressAsk | None:
@@ -145,3 +151,110 @@ class _Event:
 
 
 _NOBODY_WAITS = _Event()
+
+
+class ExpressProtocol(GuardedProtocol):
+    """The guarded protocol with the express lane."""
+
+    express: ClassVar[Express]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """A new connection, on which nothing is asked yet."""
+        self._asked: Served | None = None
+        self._body = b""
+        super().connection_made(transport)
+
+    def begin(self) -> None:
+        """Holds a request that may take the express lane; every other one goes its usual way."""
+        self._asked = self._express()
+        if self._asked is None:
+            super().begin()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; one that becomes long is not for the express lane."""
+        if self._asked is None:
+            super().on_body(body)
+            return
+        self._body += body
+        if len(self._body) > HIGH_WATER_LIMIT:
+            self._by_the_door(complete=False)
+
+    def complete(self) -> None:
+        """The request is whole: into the lane with it, or by the door."""
+        if self._asked is None:
+            super().complete()
+            return
+        ask = self.express.take(self._asked, self._body, self._answer)
+        if ask is None:
+            self._by_the_door(complete=True)
+        else:
+            self._asked, self._body = None, b""
+            self.cycle = ask  # type: ignore[assignment]  # it has all that uvicorn looks at
+
+    def _express(self) -> Served | None:
+        """The model asked, where this request may take the express lane: an earlier one must not be waiting."""
+        if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
+            return None
+        if (self.cycle is not None and not self.cycle.response_complete) or not self.parser.should_keep_alive():
+            return None
+        return self.express.served(self.url, self.headers)
+
+    def _by_the_door(self, *, complete: bool) -> None:
+        """Hands a request that was being held for the express lane to uvicorn, as if it had come just now."""
+        body, self._asked, self._body = self._body, None, b""
+        super().begin()
+        super().on_body(body)
+        if complete:
+            super().complete()
+
+    def _answer(self, ask: ExpressAsk) -> None:
+        """Sends what the lane has answered, in one write."""
+        if self.transport is None or self.transport.is_closing() or ask.disconnected:
+            return
+        if ask.error is not None:  # asked again through the door, which can say why and records it
+            task = self.loop.create_task(self._ask_again(ask))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+            return
+        version = ask.version
+        named = (
+            f"content-type: application/json\r\ncache-control: no-store\r\nx-model-name: {version.model}\r\n"
+            f"x-model-version: {version.number}\r\nx-request-id: {ask.exchange}\r\n"
+        )
+        self._finish(ask, b"HTTP/1.1 200 OK\r\n", named.encode(), ask.response)
+
+    async def _ask_again(self, ask: ExpressAsk) -> None:
+        captured = Captured(ask.body)
+        await self.app(ask.scope(), captured.receive, captured.send)
+        headers = b"".join(name + b": " + value + b"\r\n" for name, value in captured.headers)
+        self._finish(ask, b"HTTP/1.1 %d \r\n" % captured.status, headers, b"".join(captured.body))
+
+    def _finish(self, ask: ExpressAsk, status: bytes, headers: bytes, body: bytes) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        head = status
+        for name, value in self.server_state.default_headers:
+            head += name + b": " + value + b"\r\n"
+        closing = b"" if ask.keep_alive else b"connection: close\r\n"
+        self.transport.write(head + headers + closing + b"content-length: %d\r\n\r\n" % len(body) + body)
+        ask.response_complete = True
+        self.server_state.total_requests += 1
+        if not ask.keep_alive:
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since_us = ticks_us()
+
+
+def guarded(express: Express, settings: Settings) -> type[ExpressProtocol]:
+    """The protocol of one process, with its express lane and its limits."""
+    facts = {
+        "express": express,
+        "header_timeout_us": int(settings.header_timeout_s * 1e6),
+        "body_timeout_us": int(settings.body_timeout_s * 1e6),
+        "max_connections": settings.max_connections,
+    }
+    return type("Guarded", (ExpressProtocol,), facts)

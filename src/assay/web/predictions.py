@@ -60,8 +60,8 @@ class PredictRoute:
         self, request: Request, served: Served, version: LoadedVersion | None, receive: Receive, send: Send
     ) -> None:
         """Answers one request; raises AssayError where it cannot, and then nothing was sent."""
+        body = await request.read(receive, self._limit)  # first, so that of a refusal too the record has what was sent
         request.check_json()
-        body = await request.read(receive, self._limit)
         version = version or served.version()
         if len(body) > self._limit_of_one and body.lstrip()[:1] != b"[":
             raise BodyTooLarge(f"One question is longer than {self._limit_of_one} bytes.")

@@ -9,7 +9,7 @@ from assay.errors import AssayError, Fault
 
 STATUS: dict[type[AssayError], int] = {
     errors.MalformedJson: 400, errors.MalformedEncoding: 400, errors.DuplicateKey: 400, errors.TooDeep: 400,
-    errors.BadCursor: 400, errors.BadIdempotencyKey: 400,
+    errors.BadCursor: 400, errors.BadIdempotencyKey: 400, errors.BodyCutOff: 400,
     errors.ModelNotFound: 404, errors.VersionNotFound: 404, errors.NothingSimilar: 404, errors.RouteNotFound: 404,
     errors.MethodNotAllowed: 405, errors.NotAcceptable: 406,
     errors.VersionRejected: 409, errors.IdempotencyInProgress: 409,

@@ -6,14 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from assay.clock import new_id, ticks_us
-from assay.serving.served import Served
-from assay.web.express import Express, ExpressAsk
 from assay.web.problems import Problem
-from assay.web.requests import Captured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,9 +30,9 @@ _REASONS = {
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds. Only counters are kept per request; one sweep a second looks at the clocks."""
 
-    express: ClassVar[Express]
     header_timeout_us: ClassVar[int]
     body_timeout_us: ClassVar[int]
+    max_connections: ClassVar[int]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A new connection: its first request may take as long as any other."""
@@ -45,9 +41,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._since_us = ticks_us()
         self._stuck_us = 0
         self._idle_since_us = 0
-        self._asked: Served | None = None
-        self._body = b""
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self.refuse(503, "too_many_connections", "The server has as many connections as it accepts.")
 
     def data_received(self, data: bytes) -> None:
         """Counts the bytes of a head that is not complete yet."""
@@ -58,6 +54,14 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and self.transport is not None:
             self.refuse(431, "headers_too_large", "The headers are longer than 32 KiB.")
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's own lets the transport close at once
+        """The client sends no more, and may still read: what it has asked in full is answered, then we close too."""
+        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        if last is None or last.response_complete or last.more_body:
+            return False
+        last.keep_alive = False
+        return True
 
     def on_message_begin(self) -> None:
         """A request's first line."""
@@ -75,17 +79,20 @@ class GuardedProtocol(HttpToolsProtocol):
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
             self.refuse(400, "bad_framing", "A request names exactly one host.")
             return
-        self._asked = self._express()
-        if self._asked is None:
-            super().on_headers_complete()
+        self.begin()
+
+    def begin(self) -> None:
+        """What becomes of a request whose head is acceptable: uvicorn's own way."""
+        super().on_headers_complete()
+
+    def complete(self) -> None:
+        """What becomes of it once its body is there."""
+        if self.cycle is not None:
+            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; of a refused request nothing is kept."""
-        if self._asked is not None:
-            self._body += body
-            if len(self._body) > HIGH_WATER_LIMIT:
-                self._by_the_door(complete=False)
-        elif self.cycle is not None:
+        if self.cycle is not None:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -93,72 +100,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._since_us = 0
-        if self._asked is not None:
-            ask = self.express.take(self._asked, self._body, self._answer)
-            if ask is None:
-                self._by_the_door(complete=True)
-            else:
-                self._asked, self._body = None, b""
-                self.cycle = ask  # type: ignore[assignment]  # it has all that uvicorn looks at
-        elif self.cycle is not None:
-            super().on_message_complete()
-
-    def _express(self) -> Served | None:
-        """The model asked, where this request may take the express lane: an earlier one must not be waiting."""
-        if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
-            return None
-        if (self.cycle is not None and not self.cycle.response_complete) or not self.parser.should_keep_alive():
-            return None
-        return self.express.served(self.url, self.headers)
-
-    def _by_the_door(self, *, complete: bool) -> None:
-        """Hands a request that was being held for the express lane to uvicorn, as if it had come just now."""
-        body, self._asked, self._body = self._body, None, b""
-        super().on_headers_complete()
-        super().on_body(body)
-        if complete:
-            super().on_message_complete()
-
-    def _answer(self, ask: ExpressAsk) -> None:
-        """Sends what the lane has answered, in one write."""
-        if self.transport is None or self.transport.is_closing() or ask.disconnected:
-            return
-        if ask.error is not None:  # asked again through the door, which can say why and records it
-            task = self.loop.create_task(self._ask_again(ask))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-            return
-        version = ask.version
-        named = (
-            f"content-type: application/json\r\ncache-control: no-store\r\nx-model-name: {version.model}\r\n"
-            f"x-model-version: {version.number}\r\nx-request-id: {ask.exchange}\r\n"
-        )
-        self._finish(ask, b"HTTP/1.1 200 OK\r\n", named.encode(), ask.response)
-
-    async def _ask_again(self, ask: ExpressAsk) -> None:
-        captured = Captured(ask.body)
-        await self.app(ask.scope(), captured.receive, captured.send)
-        headers = b"".join(name + b": " + value + b"\r\n" for name, value in captured.headers)
-        self._finish(ask, b"HTTP/1.1 %d \r\n" % captured.status, headers, b"".join(captured.body))
-
-    def _finish(self, ask: ExpressAsk, status: bytes, headers: bytes, body: bytes) -> None:
-        if self.transport is None or self.transport.is_closing():
-            return
-        head = status
-        for name, value in self.server_state.default_headers:
-            head += name + b": " + value + b"\r\n"
-        closing = b"" if ask.keep_alive else b"connection: close\r\n"
-        self.transport.write(head + headers + closing + b"content-length: %d\r\n\r\n" % len(body) + body)
-        ask.response_complete = True
-        self.server_state.total_requests += 1
-        if not ask.keep_alive:
-            self.transport.close()
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self._idle_since_us = ticks_us()
+        self.complete()
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn's word for a request that is not HTTP."""
@@ -197,14 +139,6 @@ class GuardedProtocol(HttpToolsProtocol):
         limit = self.header_timeout_us if self._in_head else self.body_timeout_us
         if now_us - self._since_us > limit:
             self.refuse(408, "request_timeout", "The request did not arrive in time.")
-
-
-def guarded(express: Express, *, header_timeout_s: float, body_timeout_s: float) -> type[GuardedProtocol]:
-    """The protocol of one process, with its express lane and its clocks."""
-    facts = {
-        "express": express, "header_timeout_us": int(header_timeout_s * 1e6), "body_timeout_us": int(body_timeout_s * 1e6)
-    }  # fmt: skip
-    return type("Guarded", (GuardedProtocol,), facts)
 
 
 async def sweep(connections: Iterable[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from assay.clock import new_id, now_us, ticks_us
 from assay.errors import (
     BadIdempotencyKey,
+    BodyCutOff,
     BodyTooLarge,
     NotAcceptable,
     UnknownHost,
@@ -22,6 +23,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_URI_BYTES = 8192
+REMEMBERED_OF_REFUSED = 2048
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _WANTED = frozenset(
     (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key")
@@ -45,18 +47,21 @@ class Request:
         self.body = b""
 
     async def read(self, receive: Receive, limit: int) -> bytes:
-        """The whole body; raises BodyTooLarge before reading more than the limit."""
+        """The whole body; raises BodyTooLarge before reading more than the limit, BodyCutOff where the client went away."""
         told = self.headers.get(b"content-length")
         if told is not None and (not told.isdigit() or int(told) > limit):
             raise BodyTooLarge(f"The body is longer than the {limit} bytes that this route accepts.")
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body", False):
+        body = b""
+        more = True
+        while more:
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > limit:
-                self.body = body[:2048]
-                raise BodyTooLarge(f"The body is longer than the {limit} bytes that this route accepts.")
+            more = message.get("more_body", False)
+            if message["type"] == "http.disconnect" or len(body) > limit:
+                self.body = body[:REMEMBERED_OF_REFUSED]
+                if len(body) > limit:
+                    raise BodyTooLarge(f"The body is longer than the {limit} bytes that this route accepts.")
+                raise BodyCutOff
         self.body = body
         return body
 

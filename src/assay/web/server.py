@@ -38,7 +38,7 @@ def serve(folder: Path, told: dict[str, Any]) -> int:
     listening = bind(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    print(f"Assay serves {application.folder.name} on http://{shown}:{port} (documentation: /docs)", flush=True)  # noqa: T201
+    print(f"Assay serves {application.folder.name} on http://{shown}:{port} (documentation: /docs)", flush=True)  # noqa: T201 - for whoever started it
     try:
         if settings.workers == 1:
             from assay.web.worker import run_worker  # noqa: PLC0415 - the supervisor itself stays small

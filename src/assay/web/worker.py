@@ -16,9 +16,9 @@ import uvicorn
 from assay.app import Assay
 from assay.web.control import make_api
 from assay.web.door import Door
-from assay.web.express import Express
+from assay.web.express import Express, guarded
 from assay.web.process import Process
-from assay.web.protocol import guarded, sweep
+from assay.web.protocol import sweep
 
 
 class Server(uvicorn.Server):
@@ -47,10 +47,7 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
     assay = Assay.at(folder, **told)
     settings = assay.settings
     process = Process(assay)
-    protocol = guarded(
-        Express(process.shelf, settings, listening.getsockname()[1]),
-        header_timeout_s=settings.header_timeout_s, body_timeout_s=settings.body_timeout_s,
-    )  # fmt: skip
+    protocol = guarded(Express(process.shelf, settings, listening.getsockname()[1]), settings)
     config = uvicorn.Config(
         Door(process, make_api), http=protocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
         log_level="error", server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=2048,

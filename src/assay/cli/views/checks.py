@@ -1,28 +1,22 @@
-"""The doctor's checks: each says what it found, and what to do where that is not good."""
+"""The doctor's checks of machine, settings and application: each says what it found, and what to do about it."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from rich.text import Text
 
 from assay.cli import show
-from assay.domain.version import Version
 from assay.errors import AssayError
-from assay.serving.loaded import Loader
-from assay.settings import Settings, settings_for
+from assay.settings import Settings
 from assay.sources.application import Application
-from assay.store import schema
-from assay.store.artifacts import Artifacts
 from assay.store.database import WAL_RESET_FIXED, Database
-from assay.store.rollouts import Rollouts
-from assay.store.versions import Versions
 
 State = Literal["ok", "warn", "fail"]
 PYTHONS = ((3, 11), (3, 15))
@@ -38,18 +32,6 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     found: str
     todo: str = ""
-
-
-def examine(folder: Path, told: dict[str, Any]) -> list[Check]:
-    """Every check, in the order in which one builds on another; raises ApplicationInvalid or a setting's ValueError."""
-    application = Application.at(folder)
-    settings = settings_for(application.folder, **told)
-    home = settings.home or application.folder / ".assay"
-    checks = [python(), sqlite(), *libraries(), unsafe(settings), *models(application), disk(home)]
-    if not (home / "assay.db").exists():
-        todo = "`assay train APP` makes it."
-        return [*checks, Check(name="home", state="warn", found=f"Nothing is kept in {home} yet.", todo=todo)]
-    return [*checks, permissions(home), *store(application, home, settings)]
 
 
 def show_checks(checks: list[Check], *, as_json: bool) -> None:
@@ -143,107 +125,3 @@ def permissions(home: Path) -> Check:
         return Check(name="home", state="ok", found=f"{home}, for its owner only")
     found = f"{home} has the mode {mode:04o}: others of this machine can reach it"
     return Check(name="home", state="warn" if not mode & 0o022 else "fail", found=found, todo=f"chmod 700 {home}")
-
-
-# ---- the store and the versions
-
-
-def store(application: Application, home: Path, settings: Settings) -> Iterator[Check]:
-    """Whether the store is sound and durable, and every version in it whole."""
-    database = Database(home / "assay.db", synchronous="OFF" if "no-sync" in settings.unsafe else "FULL")
-    try:
-        checks = [_told("schema", lambda: _schema(database)), _told("store", lambda: _sound(database))]
-        checks.append(_told("durability", lambda: _durable(database)))
-        yield from checks
-        if all(check.state == "ok" for check in checks[:2]):
-            yield from _versions(database, Artifacts(home / "artifacts"), application, settings)
-    finally:
-        database.close()
-
-
-def _told(name: str, check: Callable[[], Check]) -> Check:
-    try:
-        return check()
-    except AssayError as failed:
-        return Check(name=name, state="fail", found=str(failed), todo="Restore the home folder from a backup.")
-
-
-def _schema(database: Database) -> Check:
-    with database.reading() as connection:
-        found = schema.current(connection)
-    if found == schema.HEAD:
-        return Check(name="schema", state="ok", found=found)
-    if found is not None and found > schema.HEAD:
-        return Check(name="schema", state="fail", found=f"{found}, of a newer Assay", todo="Upgrade Assay.")
-    return Check(name="schema", state="warn", found=f"{found}, of an older Assay", todo="The next command upgrades it.")
-
-
-def _sound(database: Database) -> Check:
-    with database.reading() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
-    if found == ["ok"]:
-        return Check(name="store", state="ok", found="SQLite finds its pages sound")
-    return Check(name="store", state="fail", found="; ".join(found[:3]), todo="Restore the home folder from a backup.")
-
-
-def _durable(database: Database) -> Check:
-    with database.reading() as connection:
-        mode, level = (
-            connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
-        )
-    found = f"journal_mode={mode}, synchronous={ {0: 'OFF', 1: 'NORMAL', 2: 'FULL'}.get(int(level or 0), level) }"
-    sound = mode == "wal" and level == 2
-    todo = "" if sound else "Answers may be lost with the power: remove `no-sync` from the setting `unsafe`."
-    return Check(name="durability", state="ok" if sound else "fail", found=found, todo=todo)
-
-
-def _versions(
-    database: Database, artifacts: Artifacts, application: Application, settings: Settings
-) -> Iterator[Check]:
-    versions, rollouts = Versions(database), Rollouts(database)
-    loader = Loader(artifacts, path=application.folder, verify_timeout_s=settings.verify_timeout_s)
-    for name in versions.models():
-        ready = [version for version in versions.all(name) if version.status == "ready"]
-        damaged = {version.number: said for version in ready if (said := _damage(loader, artifacts, version))}
-        found = "; ".join(f"version {number}: {said}" for number, said in damaged.items())
-        todo = "Restore the files from a backup, or train anew." if damaged else ""
-        state: State = "fail" if damaged else "ok"
-        yield Check(
-            name=f"files of {name}", state=state, found=found or f"{len(ready)} ready versions are whole", todo=todo
-        )
-        rollout = rollouts.ruling(name)
-        if rollout is None:
-            yield Check(
-                name=f"answers of {name}", state="warn", found="no version answers", todo="`assay promote APP NUMBER`"
-            )
-        else:
-            yield from _ruling(loader, versions.find(name, rollout.version))
-
-
-def _damage(loader: Loader, artifacts: Artifacts, version: Version) -> str:
-    try:
-        for file in loader.manifest(version).files.values():
-            artifacts.get(file.sha256)
-    except AssayError as damaged:
-        return str(damaged)
-    return ""
-
-
-def _ruling(loader: Loader, version: Version) -> Iterator[Check]:
-    name = f"answers of {version.model}"
-    try:
-        loader.verify(version)
-        manifest = loader.manifest(version)
-    except AssayError as refused:
-        yield Check(name=name, state="fail", found=f"version {version.number}: {refused}", todo="`assay rollback APP`")
-        return
-    yield Check(
-        name=name, state="ok", found=f"version {version.number} ({version.recipe}) gives its golden answers again"
-    )
-    if manifest.engine == "onnx":
-        yield Check(name="engine", state="ok", found=f"compiled, {manifest.engine_note}")
-    else:
-        found = f"native, in a process of its own: {manifest.engine_note}"
-        yield Check(
-            name="engine", state="warn", found=found, todo="It answers, at a hundredth of the speed of a compiled one."
-        )

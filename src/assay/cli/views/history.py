@@ -116,7 +116,7 @@ def _facts(version: Version, manifest: Manifest | None, trouble: str) -> list[tu
     known = {
         "reason": version.error,
         "trained": f"{show.moment(version.created_at)}, in {show.took(version.took_ms)}",
-        "rows": f"{version.train_rows:,} learnt from, {version.test_rows:,} held out, seed {version.seed}",
+        "learnt": f"{version.train_rows:,} rows; {version.test_rows:,} held out, seed {version.seed}",
         "engine": engine,
         "trouble": trouble,
         "dataset": version.dataset,

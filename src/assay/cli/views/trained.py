@@ -131,7 +131,7 @@ def _show_removed(assay: Assay, run: Run) -> None:
     out = show.console()
     reasons = Counter(one.reason for one in run.removed).most_common()
     for reason, count in reasons[:MOST_REASONS]:
-        out.print(Text(f"  {count:>6,} × {show.clean(reason)}"))
+        out.print(Text(f"  {count:>6,} × {show.clean(reason)}"), soft_wrap=True)
     if len(reasons) > MOST_REASONS:
         out.print(Text(f"         and {len(reasons) - MOST_REASONS} more reasons"))
     first = show.table("row", "set aside because", right=["row"])

@@ -116,28 +116,28 @@ def Number(**told: Any) -> Any:  # noqa: N802 - a field specifier reads like the
     return Field(kind="number", **told)
 
 
-def Integer(**told: Any) -> Any:  # noqa: N802
+def Integer(**told: Any) -> Any:  # noqa: N802 - reads like a type
     """A whole number within ±2⁶³. Says what `Number` says."""
     told = {"at_least": -SAFE_INTEGER if told.get("above") is None else None,
             "at_most": SAFE_INTEGER if told.get("below") is None else None} | told  # fmt: skip
     return Field(kind="integer", **told)
 
 
-def Grade(*values: str, **told: Any) -> Any:  # noqa: N802
+def Grade(*values: str, **told: Any) -> Any:  # noqa: N802 - reads like a type
     """One of some words that have an order, the worst first."""
     return Field(kind="grade", values=values, **told)
 
 
-def Category(*values: str, **told: Any) -> Any:  # noqa: N802
+def Category(*values: str, **told: Any) -> Any:  # noqa: N802 - reads like a type
     """One of some words that have no order."""
     return Field(kind="category", values=values, **told)
 
 
-def Text(max_length: int = 65_536, **told: Any) -> Any:  # noqa: N802
+def Text(max_length: int = 65_536, **told: Any) -> Any:  # noqa: N802 - reads like a type
     """Free text of at most `max_length` characters."""
     return Field(kind="text", max_length=max_length, **told)
 
 
-def Boolean(**told: Any) -> Any:  # noqa: N802
+def Boolean(**told: Any) -> Any:  # noqa: N802 - reads like a type
     """True or false."""
     return Field(kind="boolean", **told)

@@ -20,7 +20,7 @@ import numpy as np
 from assay.clock import ticks_us
 from assay.domain.question.contract import Contract
 from assay.errors import ArtifactRejected, AssayError, ModelFailed, ModelTimedOut
-from assay.serving.engine import Columns, Floats
+from assay.serving.engines.compiled import Columns, Floats
 
 _LENGTH = struct.Struct("<Q")
 MAX_FRAME = 1 << 32
@@ -90,7 +90,7 @@ class HostEngine:
         environment = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         if self._path is not None:
             environment["PYTHONPATH"] = str(self._path)
-        command = [sys.executable, "-m", "assay.serving.host_child", str(read_there), str(write_there)]
+        command = [sys.executable, "-m", "assay.serving.engines.child", str(read_there), str(write_there)]
         self._child = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
             command, env=environment, pass_fds=(read_there, write_there), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

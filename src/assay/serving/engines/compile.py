@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.domain.question.contract import Contract
 from assay.domain.question.field import Field
 from assay.errors import NotCompilable
-from assay.serving.graph import graph_of
+from assay.serving.engines.graph import graph_of
 
 TOLERANCE = 1e-5
 BATCHES = (1, 7, 64)

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
-from assay.serving.engine import Columns, Floats, GraphEngine
-from assay.serving.hosts import _LENGTH, Load, Reply, Run
+from assay.serving.engines.compiled import Columns, Floats, GraphEngine
+from assay.serving.engines.hosts import _LENGTH, Load, Reply, Run
 
 OPEN_FILES = 256
 _MESSAGE = msgspec.msgpack.Decoder(Load | Run)
@@ -23,7 +23,7 @@ class PipelineEngine:
     def __init__(self, load: Load) -> None:
         import polars as pl  # noqa: PLC0415 - only a child with a native pipeline pays for it
 
-        from assay.store.formats import load_pipeline  # noqa: PLC0415
+        from assay.store.formats import load_pipeline  # noqa: PLC0415 - as above
 
         kinds = {"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
         self._schema = {name: kinds.get(field.kind, pl.String) for name, field in load.contract.fields.items()}
