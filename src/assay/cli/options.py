@@ -79,11 +79,16 @@ def application(function: Function) -> Function:
 
 def shared(function: FunctionT) -> FunctionT:
     """Adds --home, --model and --json."""
-    function = click.option("--json", "as_json", is_flag=True, help="Answer as JSON on standard output.")(function)
+    function = json_option(function)
     function = click.option("--model", type=Name(), metavar="NAME", help="Which model, where there are several.")(
         function
     )
     return home_option(function)
+
+
+def json_option(function: FunctionT) -> FunctionT:
+    """Adds --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer as JSON on standard output.")(function)
 
 
 def home_option(function: FunctionT) -> FunctionT:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from assay.cli.options import Asked, Name, Verb, application, home_option
+from assay.cli.options import Asked, Name, Verb, application, home_option, json_option
 
 
 @click.command(cls=Verb, short_help="Answer over HTTP.")
@@ -34,6 +35,7 @@ from assay.cli.options import Asked, Name, Verb, application, home_option
     multiple=True,
     help="A host name that requests may carry; may be said several times.",
 )
+@json_option
 @home_option
 def serve(asked: Asked, *, beyond: bool | None, **told: Any) -> None:
     """Serve APP over HTTP: the API, its documentation at /docs, and APP's own routes.
@@ -41,8 +43,17 @@ def serve(asked: Asked, *, beyond: bool | None, **told: Any) -> None:
     Ends with Ctrl-C or SIGTERM once the requests in flight are answered. Structured logs go to standard error.
     """
     from assay.web.server import serve as run
+    from assay.web.server import tell
 
     given: dict[str, Any] = {**asked.told, "open": beyond, **told, "allowed_hosts": told["allowed_hosts"] or None}
     click.get_current_context().exit(
-        run(Path(asked.app), {name: value for name, value in given.items() if value is not None})
+        run(
+            Path(asked.app),
+            {name: value for name, value in given.items() if value is not None},
+            _tell_json if asked.as_json else tell,
+        )  # fmt: skip
     )
+
+
+def _tell_json(name: str, url: str) -> None:
+    click.echo(json.dumps({"application": name, "url": url, "documentation": f"{url}/docs"}))

@@ -67,9 +67,9 @@ class Releaser:
             value = version.metrics[metric]
             if champion_value is not None and not better(metric, value, champion_value):
                 return None
-            compared = "the first" if champion_value is None else f"better than {champion_value:,.2f}"
+            compared = "and nothing ruled before" if champion_value is None else f"is better than {champion_value:,.2f}"
             try:
-                return self.promote(version.model, version.number, by=by, reason=f"{metric} {value:,.2f} is {compared}")
+                return self.promote(version.model, version.number, by=by, reason=f"{metric} {value:,.2f} {compared}")
             except AssayError:
                 continue  # found broken and marked; the next best may be sound
         return None

@@ -77,8 +77,8 @@ class Application:
         return router
 
     def _module(self, name: str) -> ModuleType:
-        if str(self.folder) not in sys.path:
-            sys.path.insert(0, str(self.folder))
+        here = str(self.folder)
+        sys.path[:] = [here, *(place for place in sys.path if place != here)]
         known = sys.modules.get(name)
         if known is not None and Path(getattr(known, "__file__", None) or "").parent != self.folder:
             del sys.modules[name]  # another application's module of the same name

@@ -94,6 +94,14 @@ class Database:
             with writer.begin():
                 yield writer
 
+    def health(self) -> tuple[list[str], str, int]:
+        """What SQLite finds wrong with its pages (nothing), the journal mode ("wal") and the level of synchronous (2)."""
+        with self.reading() as connection:
+            found = [str(line) for line in connection.exec_driver_sql("PRAGMA quick_check").scalars()]
+            mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+            level = int(connection.exec_driver_sql("PRAGMA synchronous").scalar() or 0)
+        return [line for line in found if line != "ok"], mode, level
+
     def close(self) -> None:
         """Gives back every connection and the lock file."""
         self.engine.dispose()

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,15 @@ QUICK_DEATH_US = 2_000_000
 MAX_QUICK_DEATHS = 5
 
 
-def serve(folder: Path, told: dict[str, Any]) -> int:
+def tell(name: str, url: str) -> None:
+    """Where the application is served, for whoever started it."""
+    print(f"Assay serves {name} on {url} (documentation: {url}/docs)", flush=True)  # noqa: T201 - the one line it prints
+
+
+def serve(folder: Path, told: dict[str, Any], announce: Callable[[str, str], None] = tell) -> int:
     """Serves the application until it is told to stop; the process's exit status.
 
+    `announce` is called with the application's name and address once the port is ours.
     Raises NotLoopback, PortTaken, AlreadyServing or ApplicationInvalid before anything is started.
     """
     application = Application.at(folder)
@@ -38,7 +45,7 @@ def serve(folder: Path, told: dict[str, Any]) -> int:
     listening = bind(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    print(f"Assay serves {application.folder.name} on http://{shown}:{port} (documentation: /docs)", flush=True)  # noqa: T201 - for whoever started it
+    announce(application.folder.name, f"http://{shown}:{port}")
     try:
         if settings.workers == 1:
             from assay.web.worker import run_worker  # noqa: PLC0415 - the supervisor itself stays small

@@ -61,19 +61,15 @@ def _schema(database: Database) -> Check:
 
 
 def _sound(database: Database) -> Check:
-    with database.reading() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
-    if found == ["ok"]:
+    found, _, _ = database.health()
+    if not found:
         return Check(name="store", state="ok", found="SQLite finds its pages sound")
     return Check(name="store", state="fail", found="; ".join(found[:3]), todo="Restore the home folder from a backup.")
 
 
 def _durable(database: Database) -> Check:
-    with database.reading() as connection:
-        mode, level = (
-            connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
-        )
-    found = f"journal_mode={mode}, synchronous={ {0: 'OFF', 1: 'NORMAL', 2: 'FULL'}.get(int(level or 0), level) }"
+    _, mode, level = database.health()
+    found = f"journal_mode={mode}, synchronous={ {0: 'OFF', 1: 'NORMAL', 2: 'FULL'}.get(level, level) }"
     sound = mode == "wal" and level == 2
     todo = "" if sound else "Answers may be lost with the power: remove `no-sync` from the setting `unsafe`."
     return Check(name="durability", state="ok" if sound else "fail", found=found, todo=todo)
