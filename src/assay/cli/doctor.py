@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from assay.cli.options import Asked, Verb, application, home_option
+from assay.cli.options import Asked, Verb, application, home_option, json_option
 
 
 @click.command(cls=Verb, short_help="Check that everything is in order.")
 @application
 @home_option
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON on standard output.")
+@json_option
 def doctor(asked: Asked) -> None:
     """Check machine, settings, store and versions of APP; changes nothing.
 

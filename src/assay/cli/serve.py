@@ -51,7 +51,7 @@ def serve(asked: Asked, *, beyond: bool | None, **told: Any) -> None:
             Path(asked.app),
             {name: value for name, value in given.items() if value is not None},
             _tell_json if asked.as_json else tell,
-        )  # fmt: skip
+        )
     )
 
 
