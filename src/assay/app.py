@@ -17,7 +17,7 @@ from assay.domain.model import Model
 from assay.domain.prediction import Prediction
 from assay.domain.rollout import Rollout
 from assay.domain.version import Version
-from assay.errors import ArtifactRejected, AssayError, NotCompilable, NothingReleased
+from assay.errors import ArtifactRejected, AssayError, NotCompilable, NothingReleased, ParameterInvalid
 from assay.releasing.promote import Releaser
 from assay.releasing.register import GOLDEN_ROWS, Parts, Registrar
 from assay.serving.loaded import Loader
@@ -31,7 +31,7 @@ from assay.store.database import Database
 from assay.store.datasets import Datasets
 from assay.store.evaluations import Evaluations
 from assay.store.exchanges import Exchanges
-from assay.store.paging import Window, cursor_of
+from assay.store.paging import MAX_LIMIT, Window, cursor_of
 from assay.store.predictions import Predictions
 from assay.store.recorder import Entry, Recorder
 from assay.store.rollouts import Rollouts
@@ -166,8 +166,10 @@ class Assay:
     def log(self, *, path: str | None = None, limit: int = 100, before: str | None = None) -> list[Exchange]:
         """The newest exchanges first, at most `limit` (1 to 1,000); `before` is the id of the last one already seen.
 
-        Raises BadCursor where that is no id.
+        Raises ParameterInvalid, or BadCursor where that is no id.
         """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise ParameterInvalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
         cursor = None if before is None else cursor_of(before)
         return self.exchanges.page(Window(limit=limit, cursor=cursor), path=path).entries
 
@@ -225,7 +227,7 @@ class TrainingKeeper:
             champion = assay.versions.find(model.name, rollout.version)
             same = champion.dataset == dataset
             try:
-                value = (champion.metrics if same else assay.score(model, champion, test).metrics)[model.metric]
+                value = (champion.metrics if same else assay.score(model, champion, test).metrics).get(model.metric)
             except AssayError:
                 value = None  # a champion that cannot be loaded any more cannot hold its place
         return assay.releaser.promote_best(candidates, metric=model.metric, champion_value=value, by="assay train")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+PREFIX = "ASSAY_"
 Unsafe = Literal["answer-before-commit", "no-sync", "no-hash", "no-golden", "no-idempotency"]
 
 
 class Settings(BaseSettings):
     """What an operator may change. Command-line options win over the environment, and that over `assay.toml`."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     home: Path | None = Field(
         None, description="The one folder where everything lives; .assay in the application's folder unless told."
@@ -67,10 +69,10 @@ def settings_for(application: Path, **told: Any) -> Settings:
     file = application / "assay.toml"
 
     class ApplicationSettings(Settings):
-        model_config = SettingsConfigDict(
-            env_prefix="ASSAY_", extra="forbid", toml_file=file if file.exists() else None
-        )
+        model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", toml_file=file if file.exists() else None)
 
     found = ApplicationSettings(**{name: value for name, value in told.items() if value is not None})
     home = found.home or application / ".assay"
+    if "home" not in told and f"{PREFIX}HOME" not in os.environ:
+        home = application / home  # a relative one in the file is meant from where the file is
     return found.model_copy(update={"home": home.expanduser().absolute()})

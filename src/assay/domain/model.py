@@ -63,6 +63,11 @@ class Model(Generic[QuestionT]):
             raise ApplicationInvalid(
                 f"{self.name!r} cannot name a model: lower-case letters, digits, '.', '_' and '-'."
             )
+        near = self.similar_by
+        if near is not None and not (near in self.fields and self.fields[near].numeric):
+            raise ApplicationInvalid(
+                f"{near!r}, in which rows of {self.name!r} are to be near, is no numeric field of its input."
+            )
         if self.target in self.fields:
             raise ApplicationInvalid(f"{self.target!r} is the target of {self.name!r} and cannot be asked as well.")
 

@@ -8,11 +8,12 @@ from assay.clock import new_id, now_us
 from assay.domain.metric import better, rank_key
 from assay.domain.rollout import Rollout
 from assay.domain.version import Version
-from assay.errors import ArtifactRejected, AssayError, NothingReleased, VersionRejected
+from assay.errors import ArtifactRejected, AssayError, ModelFailed, ModelTimedOut, NothingReleased, VersionRejected
 from assay.store.rollouts import Rollouts
 from assay.store.versions import Versions
 
 Verify = Callable[[Version], None]
+UNFIT = (ArtifactRejected, VersionRejected, ModelFailed, ModelTimedOut)
 
 
 class Releaser:
@@ -36,7 +37,7 @@ class Releaser:
             raise VersionRejected(f"Version {number} is {version.status} and cannot answer: {version.error}")
         try:
             self._verify(version)
-        except (ArtifactRejected, VersionRejected) as refused:
+        except UNFIT as refused:
             self._versions.mark(model, number, status="broken", error=str(refused))
             raise
         return self._rollouts.append(
@@ -48,10 +49,11 @@ class Releaser:
         history = self._rollouts.history(model)
         if not history:
             raise NothingReleased(model)
-        earlier = next((one.version for one in history if one.version != history[0].version), None)
+        sound = {version.number for version in self._versions.all(model) if version.status == "ready"}
+        earlier = next((one.version for one in history if one.version in sound - {history[0].version}), None)
         if earlier is None:
             raise VersionRejected(
-                f"Only version {history[0].version} has ever answered; there is nothing to go back to."
+                f"No other sound version than {history[0].version} has ever answered; there is nothing to go back to."
             )
         return self.promote(model, earlier, by=by, reason=f"rolled back from version {history[0].version}")
 
@@ -62,7 +64,7 @@ class Releaser:
 
         `champion_value` is the ruling version's metric on the candidates' held-out rows, None where nothing rules.
         """
-        ready = [version for version in candidates if version.status == "ready"]
+        ready = [version for version in candidates if version.status == "ready" and metric in version.metrics]
         for version in sorted(ready, key=lambda one: rank_key(metric, one.metrics[metric])):
             value = version.metrics[metric]
             if champion_value is not None and not better(metric, value, champion_value):

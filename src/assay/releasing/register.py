@@ -12,7 +12,7 @@ from assay.domain.dataset import Dataset
 from assay.domain.evaluation import Evaluation
 from assay.domain.question.contract import Contract
 from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
-from assay.errors import ArtifactRejected, VersionRejected
+from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionRejected
 from assay.store import datasets, evaluations, versions
 from assay.store.artifacts import Artifacts
 from assay.store.database import Database
@@ -53,7 +53,7 @@ class Registrar:
                 draft, manifest=self._artifacts.put(msgspec.json.encode(manifest)), engine=manifest.engine
             )
             self._verify(kept)
-        except (ArtifactRejected, VersionRejected) as refused:
+        except (ArtifactRejected, VersionRejected, ModelFailed, ModelTimedOut) as refused:
             kept = msgspec.structs.replace(draft, status="broken", error=str(refused))
         return self.keep(kept, dataset)
 

@@ -63,7 +63,8 @@ class Lane(Generic[TaskT]):
         self._wake = threading.Semaphore(0)
         self._gathered: list[TaskT] = []
         self._idle = True
-        self._closed = False
+        self._closed = False  # takes nothing more
+        self._ended = False  # and has nothing left
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name=f"assay-{name}", daemon=True)
         self._thread.start()
@@ -91,6 +92,7 @@ class Lane(Generic[TaskT]):
         self._closed = True
         while self._waiting_rows:
             await asyncio.sleep(0.005)
+        self._ended = True
         self._wake.release()
         await asyncio.to_thread(self._thread.join)
 
@@ -109,7 +111,7 @@ class Lane(Generic[TaskT]):
             while round_ := self._take():
                 self._do(round_)
                 self._loop.call_soon_threadsafe(self._deliver, round_)
-            if self._closed:
+            if self._ended:
                 return
 
     def _do(self, round_: list[TaskT]) -> None:

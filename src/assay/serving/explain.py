@@ -41,10 +41,10 @@ def explain(version: LoadedVersion, question: Any) -> tuple[float, float, tuple[
         steps[order] += np.diff(answers[row])
     shares = steps / len(orders)
     parts = tuple(
-        Part(feature=name, value=value, contribution=round(float(share), 6))
+        Part(feature=name, value=value, contribution=float(share))
         for name, value, share in zip(names, asked, shares, strict=True)
     )
-    return float(answers[0, -1]), round(float(answers[:, 0].mean()), 6), parts
+    return float(answers[0, -1]), float(answers[:, 0].mean()), parts
 
 
 def _orders(features: int) -> list[np.ndarray[Any, Any]]:
@@ -54,11 +54,11 @@ def _orders(features: int) -> list[np.ndarray[Any, Any]]:
 
 
 def _background(version: LoadedVersion, names: list[str], count: int) -> list[list[Any]]:
-    rows = version.rows
+    rows, example = version.rows, version.contract.example()
     if rows is None or not len(rows):
-        example = version.contract.example()
         return [[example[name] for name in names]] * count
     picked = rows[np.linspace(0, len(rows) - 1, count // 2).astype(int)]
-    found = [plain(row, version.contract) for row in picked]
+    # texts are not among the kept rows: they stay at the example
+    found = [example | plain(row, version.contract) for row in picked]
     # a permutation and its mirror image share their background row
     return [[row[name] for name in names] for row in found for _ in (0, 1)]

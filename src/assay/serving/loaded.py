@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ import numpy as np
 from assay.domain.question.contract import Contract
 from assay.domain.question.reader import QuestionReader
 from assay.domain.version import Manifest, Version
-from assay.errors import ArtifactRejected, VersionRejected
+from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionRejected
 from assay.serving.engines.compiled import Columns, Floats, GraphEngine
 from assay.serving.engines.hosts import HostEngine, Load
 from assay.store.artifacts import Artifacts
+from assay.store.formats import load_rows
 
 GOLDEN_TOLERANCE = 1e-6
 VERIFY_MEMORY_BYTES = 8 << 30
@@ -67,7 +67,7 @@ class Loader:
             model=version.model,
             number=version.number,
             contract=manifest.contract,
-            reader=QuestionReader(manifest.contract, self._max_rows),
+            reader=self._reader(manifest.contract),
             engine=self._engine(manifest),
             rows=self._rows(manifest),
         )
@@ -82,6 +82,8 @@ class Loader:
         A damaged model file can end the process that opens it, so that process is never ours.
         """
         manifest = self.manifest(version)
+        for kept in manifest.files.values():  # also those that only a later need would read
+            self._artifacts.get(kept.sha256)
         self._rows(manifest)
         child = self._host(manifest, self._verify_timeout_s, VERIFY_MEMORY_BYTES)
         try:
@@ -108,6 +110,12 @@ class Loader:
         except msgspec.DecodeError as broken:
             raise ArtifactRejected("The manifest cannot be read.") from broken
 
+    def _reader(self, contract: Contract) -> QuestionReader:
+        try:
+            return QuestionReader(contract, self._max_rows)
+        except (TypeError, ValueError) as broken:  # one version with an impossible contract must not stop the others
+            raise VersionRejected("The version's contract describes questions that cannot be asked.") from broken
+
     def _engine(self, manifest: Manifest) -> Engine:
         if manifest.engine == "onnx":
             return GraphEngine(self._artifacts.get(manifest.files["graph"].sha256), manifest.contract)
@@ -117,7 +125,7 @@ class Loader:
         kept = manifest.files["graph" if manifest.engine == "onnx" else "pipeline"]
         load = Load(
             contract=manifest.contract, engine=manifest.engine, data=self._artifacts.get(kept.sha256),
-            trusted=manifest.trusted if self._path is not None else (), memory_bytes=memory_bytes,
+            trusted=manifest.trusted, memory_bytes=memory_bytes,
         )  # fmt: skip
         return HostEngine(load, timeout_s=timeout_s, path=self._path, load_timeout_s=self._verify_timeout_s)
 
@@ -125,18 +133,16 @@ class Loader:
         kept = manifest.files.get("rows")
         if kept is None:
             return None
-        data = self._artifacts.get(kept.sha256)
-        try:
-            found: Floats = np.load(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as broken:
-            raise ArtifactRejected("The training rows of the version cannot be read.") from broken
-        return found
+        return load_rows(self._artifacts.get(kept.sha256))
 
     @staticmethod
     def _compare(manifest: Manifest, engine: Engine) -> None:
         golden = manifest.golden
         columns = {name: [question[name] for question in golden.questions] for name in manifest.contract.fields}
-        answers = manifest.contract.target.finish(engine.run(columns).tolist())
+        try:
+            answers = manifest.contract.target.finish(engine.run(columns).tolist())
+        except (ModelFailed, ModelTimedOut) as failed:
+            raise VersionRejected(f"The version failed on its golden questions: {failed}") from failed
         told = np.asarray(golden.answers)
         given = np.asarray(answers)
         if given.shape != told.shape or not np.allclose(given, told, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import structlog
 
-from assay.errors import AssayError, ModelNotFound, VersionRejected
+from assay.errors import AssayError, ModelNotFound, StoreUnavailable, VersionRejected
 from assay.serving.loaded import LoadedVersion, Loader
 from assay.serving.served import Served
 from assay.store.rollouts import Rollouts
@@ -27,14 +27,14 @@ class Shelf:
         self._versions = versions
         self._rollouts = rollouts
         self._loader = loader
-        self._seen = -1
+        self._seen = (-1, 0)
+        self._following = threading.Lock()
         self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
         self._gate = threading.Lock()
 
     def add(self, served: Served) -> None:
         """Serves one more model."""
         self.served[served.model] = served
-        self._seen = -1
 
     def find(self, model: str) -> Served:
         """The served model; raises ModelNotFound."""
@@ -44,22 +44,34 @@ class Shelf:
 
     def refresh(self) -> None:
         """Follows the rollouts; a version that cannot be loaded changes nothing but `trouble`."""
-        newest = self._rollouts.newest()
-        if newest == self._seen:
-            return
-        for name, served in self.served.items():
-            rollout = self._rollouts.ruling(name)
-            if rollout is None or (served.ruling is not None and served.ruling.number == rollout.version):
-                continue
-            try:
-                served.switch(self._loader.load(self._versions.find(name, rollout.version)))
-            except AssayError as refused:
-                self.trouble[name] = str(refused)
-                log.error("version_not_loaded", model=name, version=rollout.version, reason=str(refused))
-            else:
-                self.trouble.pop(name, None)
-                log.info("version_answers", model=name, version=rollout.version)
-        self._seen = newest
+        with self._following:  # a model may join while another is being loaded
+            seen = (self._rollouts.newest(), len(self.served))
+            if seen == self._seen:
+                return
+            settled = [self._follow_one(name, served) for name, served in list(self.served.items())]
+            if all(settled):
+                self._seen = seen
+
+    def _follow_one(self, name: str, served: Served) -> bool:
+        """Whether the matter is settled; a store that fails is asked again at the next look."""
+        rollout = self._rollouts.ruling(name)
+        if rollout is None:
+            return True
+        if served.ruling is not None and served.ruling.number == rollout.version:
+            self.trouble.pop(name, None)
+            return True
+        try:
+            served.switch(self._loader.load(self._versions.find(name, rollout.version)))
+        except StoreUnavailable as failed:
+            log.warning("version_not_read", model=name, version=rollout.version, reason=str(failed))
+            return False
+        except AssayError as refused:
+            self.trouble[name] = str(refused)
+            log.error("version_not_loaded", model=name, version=rollout.version, reason=str(refused))
+        else:
+            self.trouble.pop(name, None)
+            log.info("version_answers", model=name, version=rollout.version)
+        return True
 
     async def follow(self, interval_s: float) -> None:
         """Refreshes for ever, off the event loop; a store that fails for a while is asked again."""
@@ -67,8 +79,8 @@ class Shelf:
             await asyncio.sleep(interval_s)
             try:
                 await asyncio.to_thread(self.refresh)
-            except AssayError as failed:
-                log.warning("rollouts_not_read", reason=str(failed))
+            except Exception as failed:  # noqa: BLE001 - a look that fails must not be the last
+                log.warning("rollouts_not_read", reason=str(failed), kind=type(failed).__name__)
 
     def pinned(self, model: str, number: int) -> LoadedVersion:
         """A version by its number, ruling or not; raises VersionNotFound, VersionRejected or ArtifactRejected."""

@@ -19,6 +19,7 @@ from assay.errors import NothingSimilar, ParameterInvalid, QuestionInvalid
 from assay.serving.loaded import LoadedVersion
 
 MAX_SIMILAR = 1_000
+NO_WORD = 65_535  # the code of a word that is not known
 
 
 def rows_file(columns: Mapping[str, Sequence[Any]], contract: Contract) -> bytes:
@@ -71,8 +72,8 @@ def plain(row: Any, contract: Contract) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in row.dtype.names:
         value = row[name].item()
-        words = contract.fields[name].values if name in contract.fields else ()
-        found[name] = words[value] if words else value
+        field = contract.fields.get(name)
+        found[name] = value if field is None else _told(value, field)
     return found
 
 
@@ -97,6 +98,8 @@ def _group(version: LoadedVersion, like: Mapping[str, Any], wanted: Similar) -> 
 def _kind(field: Field) -> str:
     if field.values:
         return "<u2"
+    if field.nullable:
+        return "<f8"  # which alone of the numeric kinds can say that nothing is known
     return {"integer": "<i8", "boolean": "?"}.get(field.kind, "<f8")
 
 
@@ -104,4 +107,13 @@ def _coded(values: Sequence[Any], field: Field) -> Any:
     if not field.values:
         return [np.nan if value is None else value for value in values]
     places = {word: place for place, word in enumerate(field.values)}
-    return [places[value] for value in values]
+    return [NO_WORD if value is None else places[value] for value in values]
+
+
+def _told(value: Any, field: Field) -> Any:
+    """A kept value as it was told."""
+    if field.values:
+        return None if value == NO_WORD else field.values[value]
+    if value != value:
+        return None
+    return {"integer": int, "boolean": bool}.get(field.kind, float)(value)

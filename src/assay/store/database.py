@@ -42,6 +42,7 @@ class Database:
         self._turn = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock_file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's own default lets others read
         self.engine = self._make_engine()
 
     def _make_engine(self) -> Engine:
@@ -74,7 +75,10 @@ class Database:
     def turn(self) -> Iterator[None]:
         """The right to write; held by one thread of one process at a time."""
         with self._turn:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+            except OSError as failed:
+                raise StoreUnavailable(f"The store's lock file failed: {failed.strerror}.") from failed
             try:
                 yield
             finally:

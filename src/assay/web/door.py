@@ -68,8 +68,9 @@ class Door:
         try:
             self._hosts.check(request)
             if request.path.startswith(PREFIX) and request.path.endswith("/predict"):
+                await request.read(receive, self._predict.limit)  # first: of a refusal too the record has what was sent
                 served, version = await self._asked_of(request)
-                await self._predict(request, served, version, receive, send)
+                await self._predict(request, served, version, send)
             else:
                 await self._control(request, scope, receive, send)
         except AssayError as refused:
@@ -96,10 +97,11 @@ class Door:
 
     async def _control(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         body = await request.read(receive, self._process.settings.max_batch_bytes)
-        if body and request.headers.get(b"content-type", b"").startswith(b"application/json"):
+        if request.method == "POST" and request.path.startswith(PREFIX):
+            request.check_json()
+        if body and request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             strict_json(body)
-        conversation = Conversation(request.id)
-        marked = asked_in.set(conversation)
+        marked = asked_in.set(Conversation(request))
         captured = Captured(body)
         try:
             await self._api(scope, captured.receive, captured.send)
@@ -107,9 +109,7 @@ class Door:
             asked_in.reset(marked)
         response = b"".join(captured.body)
         reading = request.method in ("GET", "HEAD")
-        keeping = self._process.keep(
-            request, captured.status, response, predictions=conversation.predictions, whole=not reading
-        )
+        keeping = self._process.keep(request, captured.status, response, whole=not reading)
         if request.path in PROBES:
             # a probe tells the truth about the store; it cannot wait for it
             task = asyncio.create_task(_quietly(keeping))

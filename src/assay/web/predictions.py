@@ -9,13 +9,19 @@ import msgspec
 
 from assay.domain.exchange import Exchange
 from assay.domain.prediction import Prediction
-from assay.errors import AlreadyAnswered, BodyTooLarge, IdempotencyInProgress, IdempotencyMismatch
+from assay.errors import (
+    AlreadyAnswered,
+    BodyTooLarge,
+    IdempotencyInProgress,
+    IdempotencyMismatch,
+    ParameterInvalid,
+)  # fmt: skip
 from assay.serving.batch import Awaited
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.store.recorder import Entry
 from assay.web.process import Process, exchange_row
-from assay.web.requests import Receive, Request, Send
+from assay.web.requests import Request, Send
 
 _encode = msgspec.json.Encoder().encode
 Headers = list[tuple[bytes, bytes]]
@@ -51,17 +57,17 @@ class PredictRoute:
     def __init__(self, process: Process) -> None:
         self._process = process
         settings = process.settings
-        self._limit = max(settings.max_body_bytes, settings.max_batch_bytes)
+        self.limit = max(settings.max_body_bytes, settings.max_batch_bytes)
         self._limit_of_one = settings.max_body_bytes
         self._idempotent = "no-idempotency" not in settings.unsafe
         self._headers: dict[tuple[str, int], Headers] = {}
 
-    async def __call__(
-        self, request: Request, served: Served, version: LoadedVersion | None, receive: Receive, send: Send
-    ) -> None:
-        """Answers one request; raises AssayError where it cannot, and then nothing was sent."""
-        body = await request.read(receive, self._limit)  # first, so that of a refusal too the record has what was sent
+    async def __call__(self, request: Request, served: Served, version: LoadedVersion | None, send: Send) -> None:
+        """Answers one request that was read; raises AssayError where it cannot, and then nothing was sent."""
+        body = request.body
         request.check_json()
+        if request.query:
+            raise ParameterInvalid(request.query.partition("=")[0][:80], "is not a parameter here; known are none")
         version = version or served.version()
         if len(body) > self._limit_of_one and body.lstrip()[:1] != b"[":
             raise BodyTooLarge(f"One question is longer than {self._limit_of_one} bytes.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import msgspec
 
 from assay import errors
@@ -33,6 +35,15 @@ Headers = list[tuple[bytes, bytes]]
 _PRIVATE = (errors.ArtifactRejected, errors.StoreUnavailable, errors.ModelFailed, errors.Unstorable)
 
 
+class OwnRefusal(AssayError, code="refused"):
+    """A refusal by a route of the application's own, with the status that it chose."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = next((known.phrase for known in HTTPStatus if known == status), "Refused")
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A refusal as it is sent; `instance` is the request's id, by which the record knows it."""
 
@@ -47,6 +58,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def status_of(error: AssayError) -> int:
     """The HTTP status of an error; 500 unless the table knows better."""
+    if isinstance(error, OwnRefusal):
+        return error.status
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
 
 
@@ -54,9 +67,10 @@ def problem_of(error: AssayError, instance: str) -> tuple[int, bytes, Headers]:
     """Status, body and extra headers of a refusal."""
     status = status_of(error)
     detail = (type(error).__doc__ or "").strip() if isinstance(error, _PRIVATE) else str(error)
+    title = error.title if isinstance(error, OwnRefusal) else TITLES.get(status, "Error")
     faults: tuple[Fault, ...] = getattr(error, "faults", ())
     body = Problem(
-        type="about:blank", title=TITLES.get(status, "Error"), status=status, detail=detail, instance=instance,
+        type="about:blank", title=title, status=status, detail=detail, instance=instance,
         code=code_of(error, faults), errors=faults,
     )  # fmt: skip
     headers: Headers = []

@@ -24,9 +24,9 @@ class Conversation:
 
     __slots__ = ("id", "predictions")
 
-    def __init__(self, exchange: str) -> None:
-        self.id = exchange
-        self.predictions: list[Values] = []
+    def __init__(self, request: Request) -> None:
+        self.id = request.id
+        self.predictions = request.predictions
 
 
 class Record(Awaited):
@@ -72,11 +72,10 @@ class Process:
         self.assay.close()
 
     async def keep(
-        self, request: Request, status: int, response: bytes, *, predictions: list[Values] | None = None,
-        replay_of: str | None = None, whole: bool = True,
-    ) -> None:  # fmt: skip
-        """Records an exchange; returns once it is durable. Raises StoreUnavailable or Unstorable."""
-        entry = Entry(exchange_row(request, status, response, replay_of=replay_of, whole=whole), predictions or [])
+        self, request: Request, status: int, response: bytes, *, replay_of: str | None = None, whole: bool = True
+    ) -> None:
+        """Records an exchange with its predictions; returns once it is durable. Raises StoreUnavailable or Unstorable."""
+        entry = Entry(exchange_row(request, status, response, replay_of=replay_of, whole=whole), request.predictions)
         await self.keep_entry(entry)
 
     async def keep_entry(self, entry: Entry) -> None:

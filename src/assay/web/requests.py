@@ -16,6 +16,7 @@ from assay.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )  # fmt: skip
+from assay.store.recorder import Values
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,7 +35,7 @@ _ACCEPTED = frozenset((b"*/*", b"application/json", b""))
 class Request:
     """One request: its id, when it came, and the headers that matter to us."""
 
-    __slots__ = ("at", "began", "body", "headers", "id", "method", "path", "query")
+    __slots__ = ("at", "began", "body", "headers", "id", "method", "path", "predictions", "query")
 
     def __init__(self, scope: Scope) -> None:
         self.id = new_id()
@@ -45,6 +46,7 @@ class Request:
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _WANTED}
         self.body = b""
+        self.predictions: list[Values] = []  # that were made on its behalf
 
     async def read(self, receive: Receive, limit: int) -> bytes:
         """The whole body; raises BodyTooLarge before reading more than the limit, BodyCutOff where the client went away."""

@@ -128,6 +128,7 @@ class Supervisor:
         handle = self._listening.fileno()
         command = [
             sys.executable,
+            "-P",
             "-m",
             "assay.web.worker",
             str(self._folder),

@@ -6,6 +6,8 @@ import asyncio
 import fcntl
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,13 @@ class Server(uvicorn.Server):
         self._sweeping = asyncio.create_task(sweep(self.server_state.connections))
         if self._supervisor is not None:
             asyncio.get_running_loop().add_reader(self._supervisor, self._orphaned)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A server that was told to stop, and has answered everything, ended well: the signal is not raised again."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self._supervisor or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -15,10 +16,10 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One field of an input. `values` are the allowed words of a grade (worst first) or a category."""
 
     kind: Kind
-    above: float | None = None
-    at_least: float | None = None
-    below: float | None = None
-    at_most: float | None = None
+    above: int | float | None = None
+    at_least: int | float | None = None
+    below: int | float | None = None
+    at_most: int | float | None = None
     values: tuple[str, ...] = ()
     max_length: int | None = None
     unit: str = ""
@@ -46,7 +47,8 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         bounds = {"gt": self.above, "ge": self.at_least, "lt": self.below, "le": self.at_most}
         kept: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
         if self.kind == "integer":
-            kept = {name: int(bound) for name, bound in kept.items()}
+            inward = {"gt": math.floor, "ge": math.ceil, "lt": math.ceil, "le": math.floor}
+            kept = {name: inward[name](bound) for name, bound in kept.items()}
         number: Any = int if self.kind == "integer" else float
         return Annotated[number, msgspec.Meta(**kept)]
 
@@ -107,8 +109,11 @@ def _example(field: Field) -> float | str | bool:
         return "text" if field.kind == "text" else True
     low = field.at_least if field.at_least is not None else field.above
     high = field.at_most if field.at_most is not None else field.below
-    value = (low + high) / 2 if low is not None and high is not None else low + 1 if low is not None else 1.0
-    return int(value) if field.kind == "integer" else value
+    if low is not None and high is not None:
+        value = (low + high) / 2
+    else:
+        value = low + 1 if low is not None else high - 1 if high is not None else 1.0
+    return math.ceil(value) if field.kind == "integer" else value
 
 
 def Number(**told: Any) -> Any:  # noqa: N802 - a field specifier reads like the type it stands for

@@ -11,14 +11,13 @@ from assay.domain.question.field import Boolean, Category, Field, Grade, Integer
 from assay.errors import QuestionInvalid
 
 
-@dataclass_transform(
-    kw_only_default=True, frozen_default=True, field_specifiers=(Number, Integer, Grade, Category, Text, Boolean)
-)
 class InputMeta(msgspec.StructMeta):
     """Turns `carat: float = Number(above=0)` into a strict struct field, and keeps what was said about it."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **told: Any) -> Any:
         said = {key: value for key, value in namespace.items() if isinstance(value, Field)}
+        if said:
+            namespace["__annotations__"] = _annotations(namespace)
         for key, field in said.items():
             namespace["__annotations__"][key] = field.annotation()
             if field.nullable:
@@ -34,6 +33,8 @@ class InputMeta(msgspec.StructMeta):
         return made
 
 
+# said of the base and not of its metaclass, where msgspec's own word would win
+@dataclass_transform(kw_only_default=True, field_specifiers=(Number, Integer, Grade, Category, Text, Boolean))
 class Input(msgspec.Struct, metaclass=InputMeta):
     """What is asked. Subclass it and give each field a `Number`, `Integer`, `Grade`, `Category`, `Text` or `Boolean`."""
 
@@ -55,3 +56,12 @@ class Input(msgspec.Struct, metaclass=InputMeta):
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
         return object_schema(cls.__name__, cls.assay_fields)
+
+
+def _annotations(namespace: dict[str, Any]) -> dict[str, Any]:
+    if "__annotations__" in namespace:
+        return dict(namespace["__annotations__"])
+    import annotationlib  # type: ignore[import-not-found]  # noqa: PLC0415 - from Python 3.14 on annotations are made when asked for
+
+    annotate = annotationlib.get_annotate_from_class_namespace(namespace)
+    return dict(annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)) if annotate else {}

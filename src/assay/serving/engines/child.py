@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import sys
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
+from assay.domain.model import Model
 from assay.serving.engines.compiled import Columns, Floats, GraphEngine
 from assay.serving.engines.hosts import _LENGTH, Load, Reply, Run
 
@@ -28,11 +30,19 @@ class PipelineEngine:
         kinds = {"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
         self._schema = {name: kinds.get(field.kind, pl.String) for name, field in load.contract.fields.items()}
         self._frame = pl.DataFrame
-        self._pipeline: Any = load_pipeline(load.data, load.trusted)
+        allowed = declared() if load.trusted else frozenset()
+        self._pipeline: Any = load_pipeline(load.data, tuple(name for name in load.trusted if name in allowed))
 
     def run(self, columns: Columns) -> Floats:
         """The raw answers, float64 of shape (rows,)."""
         return np.asarray(self._pipeline.predict(self._frame(columns, schema=self._schema)), np.float64).reshape(-1)
+
+
+def declared() -> frozenset[str]:
+    """The classes that the application itself trusts: a file may use them, it cannot add to them."""
+    module = importlib.import_module("model")
+    models = [value for value in vars(module).values() if isinstance(value, Model)]
+    return frozenset(f"{kind.__module__}.{kind.__qualname__}" for model in models for kind in model.trusted)
 
 
 def serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:

@@ -90,7 +90,7 @@ class HostEngine:
         environment = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         if self._path is not None:
             environment["PYTHONPATH"] = str(self._path)
-        command = [sys.executable, "-m", "assay.serving.engines.child", str(read_there), str(write_there)]
+        command = [sys.executable, "-P", "-m", "assay.serving.engines.child", str(read_there), str(write_there)]
         self._child = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
             command, env=environment, pass_fds=(read_there, write_there), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -141,8 +141,9 @@ class HostEngine:
 
 def _await(pipe: int, until: int, *, writing: bool = False) -> None:
     left = (until - ticks_us()) / 1e6
-    waited = select.select([] if writing else [pipe], [pipe] if writing else [], [], max(left, 0))
-    if not waited[writing]:
+    waiting = select.poll()  # unlike select, it takes any number of open files
+    waiting.register(pipe, select.POLLOUT if writing else select.POLLIN)
+    if not waiting.poll(max(left, 0) * 1000):
         raise TimeoutError
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -11,14 +13,16 @@ from starlette.exceptions import HTTPException
 from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
 from assay.web.answering import ServedModel
 from assay.web.control import docs, health, models, reasons, records
-from assay.web.problems import CONTENT_TYPE, problem_of
+from assay.web.problems import CONTENT_TYPE, OwnRefusal, problem_of
 from assay.web.process import Process, asked_in
 
 
 def make_api(process: Process) -> FastAPI:
     """The control plane of one process, with the application's own routes at the root."""
     application = process.assay.application
-    api = FastAPI(title=application.folder.name, docs_url=None, redoc_url=None, openapi_url=None)
+    api = FastAPI(
+        title=application.folder.name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )  # an address has one spelling
     api.state.assay = process.assay
     api.state.process = process
     for kind in (AssayError, RequestValidationError, HTTPException):
@@ -37,7 +41,9 @@ async def refused(_request: Request, error: Exception) -> Response:
     """A refusal as problem+json."""
     conversation = asked_in.get()
     status, body, headers = problem_of(_known(error), conversation.id if conversation else "")
-    named = {name.decode(): value.decode() for name, value in headers}
+    named = {"cache-control": "no-store"} | {name.decode(): value.decode() for name, value in headers}
+    if isinstance(error, HTTPException):
+        named |= error.headers or {}
     return Response(body, status, named, CONTENT_TYPE.decode())
 
 
@@ -45,15 +51,23 @@ def _known(error: Exception) -> AssayError:
     if isinstance(error, AssayError):
         return error
     if isinstance(error, HTTPException):
-        if error.status_code == 405:
-            return MethodNotAllowed((error.headers or {}).get("Allow", "other methods"))
-        return RouteNotFound() if error.status_code == 404 else _Said(str(error.detail))
+        return _refusal(error)
     if isinstance(error, RequestValidationError):
         told = error.errors()
         if any(one["type"] == "json_invalid" for one in told):
             return MalformedJson()
         return QuestionInvalid(tuple(_fault(one) for one in told))
     return AssayError()
+
+
+def _refusal(error: HTTPException) -> AssayError:
+    allow = (error.headers or {}).get("Allow")
+    if error.status_code == 405 and allow:
+        return MethodNotAllowed(allow)
+    if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:  # nobody's own words
+        return RouteNotFound()
+    told: Any = error.detail
+    return OwnRefusal(error.status_code, told if isinstance(told, str) else msgspec.json.encode(told).decode())
 
 
 def _fault(told: Any) -> Fault:
@@ -63,9 +77,3 @@ def _fault(told: Any) -> Fault:
     pointer = "#" + "".join(f"/{part}" for part in parts) if where == "body" else "/".join(parts)
     code = "missing_feature" if told["type"] == "missing" else "invalid_parameter" if where != "body" else "invalid"
     return Fault(pointer, told["msg"][:1].lower() + told["msg"][1:], code, allowed)
-
-
-class _Said(AssayError):
-    """A refusal of the application's own."""
-
-    code = "refused"

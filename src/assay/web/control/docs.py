@@ -67,6 +67,12 @@ def openapi(api: FastAPI, process: Process) -> dict[str, Any]:
     )
     components = made.setdefault("components", {}).setdefault("schemas", {})
     components |= schemas | {"Problem": PROBLEM}
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody is sent here
+        components.pop(unused, None)
+    for responses in [one["responses"] for path in made["paths"].values() for one in path.values()]:
+        if "HTTPValidationError" in str(responses.get("422")):
+            responses["422"] = REFUSAL
+        responses.setdefault("default", REFUSAL)
     for generic in [path for path in made["paths"] if path.endswith(("/explain", "/similar")) and "{name}" in path]:
         del made["paths"][generic]
     for name, served in process.shelf.served.items():
@@ -117,18 +123,20 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
 def _operation(
     summary: str, description: str, asked: dict[str, Any], answered: dict[str, Any], example: Any, parameters: list[Any]
 ) -> dict[str, Any]:
-    refusal = {"description": "Refused; `errors` names the field and what is allowed",
-               "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}  # fmt: skip
     return {
         "tags": ["predictions"], "summary": summary, "description": description, "parameters": parameters,
         "requestBody": {"required": True, "content": {"application/json": {"schema": asked, "example": example}}},
         "responses": {
             "200": {"description": "Answered and recorded", "content": {"application/json": {"schema": answered}}},
-            **{str(status): refusal for status in (400, 404, 406, 413, 415, 422, 500, 503, 504)},
+            **{str(status): REFUSAL for status in (400, 404, 406, 409, 413, 415, 422, 500, 503, 504)},
         },
     }  # fmt: skip
 
 
+REFUSAL = {
+    "description": "Refused; `errors` names the field and what is allowed",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance", "code"],

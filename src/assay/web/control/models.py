@@ -30,6 +30,7 @@ async def all_models(request: Request) -> Response:
 @router.get("/v1/models/{name}")
 async def one_model(request: Request, name: str) -> Response:
     """One model: its contract (fields, ranges, units), its versions and who rules."""
+    Parameters(request)
     process: Process = request.app.state.process
     served = await process.served(name)
     versions = await run_in_threadpool(process.assay.versions.all, name)
@@ -58,6 +59,7 @@ async def all_versions(request: Request, name: str) -> Response:
 @router.get("/v1/models/{name}/versions/{number}")
 async def one_version(request: Request, name: str, number: str) -> Response:
     """One version with its metrics, parameters, seed, data digest, code digest and library versions."""
+    Parameters(request)
     found = await run_in_threadpool(request.app.state.assay.versions.find, name, version_number(name, number))
     return json_response(version_json(found))
 

@@ -37,6 +37,7 @@ async def exchanges(request: Request) -> Response:
 @router.get("/v1/exchanges/{id}")
 async def exchange(request: Request, id: str) -> Response:
     """One exchange by its id, which every response carries as X-Request-ID."""
+    Parameters(request)
     found = await run_in_threadpool(request.app.state.assay.exchanges.find, id)
     if found is None:
         raise RouteNotFound("There is no exchange of this id.")
@@ -63,6 +64,7 @@ async def predictions(request: Request) -> Response:
 @router.get("/v1/predictions/{id}")
 async def prediction(request: Request, id: str) -> Response:
     """One prediction by its id."""
+    Parameters(request)
     found = await run_in_threadpool(request.app.state.assay.predictions.find, id)
     if found is None:
         raise RouteNotFound("There is no prediction of this id.")

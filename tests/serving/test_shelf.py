@@ -1,0 +1,181 @@
+"""A process follows the rollouts: loads the new before it lets go of the old, and loads nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from assay.app import Assay
+from assay.domain.version import Version
+from assay.errors import ModelNotFound, StoreUnavailable, VersionNotFound, VersionRejected
+from assay.serving.loaded import LoadedVersion, Loader
+from assay.serving.served import Served
+from assay.serving.shelf import MAX_PINNED, Shelf
+from tests import rows, standins, tiny
+
+
+class CountingLoader(Loader):
+    """Makes versions that answer with their number, and counts how often it was asked to."""
+
+    def __init__(self, meanwhile: Callable[[Version], None] = lambda _: None) -> None:
+        self.loaded: list[int] = []
+        self.meanwhile = meanwhile
+
+    def load(self, version: Version) -> LoadedVersion:
+        self.loaded.append(version.number)
+        self.meanwhile(version)
+        return standins.version(standins.times(version.number), number=version.number)
+
+
+def on_a_shelf(assay: Assay, story: Callable[[Shelf, Served], Awaitable[None]], loader: Loader | None = None) -> None:
+    """Runs the story with a shelf that serves the model `stone`."""
+
+    async def run() -> None:
+        shelf = Shelf(assay.versions, assay.rollouts, loader or assay.loader)
+        served = Served("stone", assay.recorder, max_waiting_rows=10)
+        shelf.add(served)
+        await story(shelf, served)
+        for one in shelf.served.values():
+            await one.lane.close()
+
+    asyncio.run(run())
+
+
+def test_the_version_that_rules_is_loaded_and_a_new_decision_followed(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        assert served.version().number == tiny.LINEAR
+        assay.rollouts.append(rows.rollout(tiny.ROUGH))
+        shelf.refresh()
+        assert served.version().number == tiny.ROUGH
+        assert shelf.trouble == {}
+
+    on_a_shelf(assay, story)
+
+
+def test_without_a_new_decision_nothing_is_loaded_again(assay: Assay) -> None:
+    loader = CountingLoader()
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        for _ in range(5):
+            shelf.refresh()
+            shelf.pinned("stone", tiny.LINEAR)
+        assert loader.loaded == [tiny.LINEAR]
+        assay.rollouts.append(rows.rollout(1, model="other"))
+        shelf.refresh()
+        assert loader.loaded == [tiny.LINEAR]
+
+    on_a_shelf(assay, story, loader)
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_answering(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        graph = assay.loader.manifest(assay.versions.find("stone", tiny.ROUGH)).files["graph"].sha256
+        assay.artifacts.path(graph).write_bytes(b"damaged")
+        assay.rollouts.append(rows.rollout(tiny.ROUGH))
+        shelf.refresh()
+        assert served.version().number == tiny.LINEAR
+        assert "damaged" in shelf.trouble["stone"]
+        assay.rollouts.append(rows.rollout(tiny.LINEAR))
+        shelf.refresh()
+        assert served.version().number == tiny.LINEAR
+
+    on_a_shelf(assay, story)
+
+
+def test_trouble_is_over_when_the_version_that_answers_rules_again(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        shelf.trouble["stone"] = "version 2 could not be loaded"
+        assay.rollouts.append(rows.rollout(tiny.LINEAR))
+        shelf.refresh()
+        assert shelf.trouble == {}
+
+    on_a_shelf(assay, story)
+
+
+def test_a_store_that_fails_for_a_moment_is_asked_again(assay: Assay) -> None:
+    failures = [StoreUnavailable("busy")]
+
+    def meanwhile(_: Version) -> None:
+        if failures:
+            raise failures.pop()
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        shelf.refresh()
+        assert served.ruling is not None
+        assert shelf.trouble == {}
+
+    on_a_shelf(assay, story, CountingLoader(meanwhile))
+
+
+def test_a_model_that_joins_while_another_is_loaded_disturbs_nothing(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        loop = asyncio.get_running_loop()
+        joined: list[Any] = []
+
+        def join() -> None:
+            shelf.add(Served("other", assay.recorder, max_waiting_rows=10))
+            joined.append(True)
+
+        def meanwhile(_: Version) -> None:
+            if not joined:
+                loop.call_soon_threadsafe(join)
+                while not joined:
+                    pass
+
+        loader.meanwhile = meanwhile
+        await asyncio.to_thread(shelf.refresh)
+        assert served.version().number == tiny.LINEAR
+
+    loader = CountingLoader()
+    on_a_shelf(assay, story, loader)
+
+
+def test_following_notices_a_decision_by_itself(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        following = asyncio.create_task(shelf.follow(0.01))
+        async with asyncio.timeout(10):
+            while served.ruling is None or served.ruling.number != tiny.LINEAR:
+                await asyncio.sleep(0.01)
+            assay.rollouts.append(rows.rollout(tiny.ROUGH))
+            while served.ruling.number != tiny.ROUGH:
+                await asyncio.sleep(0.01)
+        following.cancel()
+
+    on_a_shelf(assay, story, CountingLoader())
+
+
+def test_a_version_by_its_number_is_loaded_once_and_the_least_used_let_go(assay: Assay) -> None:
+    loader = CountingLoader()
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        with assay.database.writing() as connection:
+            from assay.store import versions
+
+            numbers = [versions.add(connection, rows.version()).number for _ in range(MAX_PINNED + 1)]
+        for number in numbers:
+            assert shelf.pinned("stone", number).number == number
+            shelf.pinned("stone", numbers[0])
+        assert loader.loaded == numbers
+        shelf.pinned("stone", numbers[1])
+        assert loader.loaded == [*numbers, numbers[1]]
+
+    on_a_shelf(assay, story, loader)
+
+
+def test_what_is_not_there_or_not_ready_cannot_be_pinned(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        with pytest.raises(ModelNotFound):
+            shelf.pinned("nothing", 1)
+        with pytest.raises(VersionNotFound):
+            shelf.pinned("stone", 99)
+        with pytest.raises(VersionRejected, match="failed"):
+            shelf.pinned("stone", tiny.BROKEN)
+
+    on_a_shelf(assay, story)

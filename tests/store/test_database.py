@@ -1,0 +1,134 @@
+"""Every connection has the guarantees that the product gives, and writers take turns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from assay.errors import AssayError, StoreUnavailable
+from assay.store.database import WAL_RESET_FIXED, Database
+
+FULL = 2
+ADD = """
+import sys
+from pathlib import Path
+from sqlalchemy import text
+from assay.store.database import Database
+database = Database(Path(sys.argv[1]))
+for _ in range(50):
+    with database.writing() as connection:
+        counted = connection.execute(text("SELECT n FROM counter")).scalar_one()
+        connection.execute(text(f"UPDATE counter SET n = {counted + 1}"))
+database.close()
+"""
+
+
+def counter(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(text("SELECT n FROM counter")).scalar_one())
+
+
+@pytest.fixture
+def counting(database: Database) -> Database:
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE counter (n INTEGER)"))
+        connection.execute(text("INSERT INTO counter VALUES (0)"))
+    return database
+
+
+def test_every_connection_syncs_every_commit(database: Database) -> None:
+    for raw in (database.connect(), database.connect(checkpointing=True)):
+        assert raw.execute("PRAGMA synchronous").fetchone()[0] == FULL
+        assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert raw.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+        raw.close()
+    with database.reading() as reader, database.writing() as writer:
+        for connection in (reader, writer):
+            assert connection.execute(text("PRAGMA synchronous")).scalar_one() == FULL
+
+
+def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(database: Database) -> None:
+    for told, pages in ((True, 1000), (False, 0)):
+        raw = database.connect(checkpointing=told)
+        assert raw.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == pages
+        raw.close()
+
+
+def test_the_sync_can_be_switched_off_to_prove_that_it_matters(tmp_path: Path) -> None:
+    unsafe = Database(tmp_path / "unsafe.db", synchronous="OFF")
+    raw = unsafe.connect()
+    assert raw.execute("PRAGMA synchronous").fetchone()[0] == 0
+    raw.close()
+    unsafe.close()
+
+
+def test_a_block_that_fails_leaves_nothing_behind(counting: Database) -> None:
+    with pytest.raises(RuntimeError), counting.writing() as connection:
+        connection.execute(text("UPDATE counter SET n = 5"))
+        raise RuntimeError
+    assert counter(counting) == 0
+
+
+def test_a_reader_keeps_its_view_while_others_write(counting: Database) -> None:
+    with counting.reading() as reader:
+        assert reader.execute(text("SELECT n FROM counter")).scalar_one() == 0
+        with counting.writing() as writer:
+            writer.execute(text("UPDATE counter SET n = 5"))
+        assert reader.execute(text("SELECT n FROM counter")).scalar_one() == 0
+    assert counter(counting) == 5
+
+
+def test_threads_and_processes_that_write_at_once_lose_nothing(counting: Database) -> None:
+    def add() -> None:
+        for _ in range(50):
+            with counting.writing() as connection:
+                counted = connection.execute(text("SELECT n FROM counter")).scalar_one()
+                connection.execute(text(f"UPDATE counter SET n = {counted + 1}"))
+
+    others = [subprocess.Popen([sys.executable, "-c", ADD, str(counting.path)]) for _ in range(2)]
+    threads = [threading.Thread(target=add) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [other.wait(60) for other in others] == [0, 0]
+    assert counter(counting) == 200
+
+
+def test_a_failing_statement_is_a_failing_store(database: Database) -> None:
+    with pytest.raises(StoreUnavailable, match="no such table"), database.reading() as connection:
+        connection.execute(text("SELECT * FROM nowhere"))
+
+
+def test_a_file_that_is_no_database_is_a_failing_store(tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"this is not a database, whatever it is called" * 100)
+    broken = Database(tmp_path / "broken.db")
+    with pytest.raises(StoreUnavailable):
+        broken.connect()
+    with pytest.raises(StoreUnavailable), broken.reading():
+        pass
+    broken.close()
+
+
+def test_errors_of_the_caller_pass_unchanged(database: Database) -> None:
+    class Mine(AssayError):
+        """Mine."""
+
+    with pytest.raises(Mine), database.writing():
+        raise Mine
+
+
+def test_the_library_is_one_without_the_defect_where_the_wheel_is_installed() -> None:
+    pytest.importorskip("pysqlite3", reason="needs the wheel that carries an SQLite of its own")
+    assert Database.library() >= WAL_RESET_FIXED
+
+
+def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
+    database = Database(tmp_path / "assay.db")
+    database.close()
+    database.close()

@@ -1,0 +1,123 @@
+"""A connection that sends what two readers could understand differently, too much, or too slowly, is ended with a reason."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.web.running import Running, serving
+
+GOOD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def talk(server: Running, *data: bytes, timeout_s: float = 10) -> bytes:
+    """All that comes back until the server closes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout_s) as made:
+        for part in data:
+            made.sendall(part)
+        found = b""
+        while part := made.recv(65536):
+            found += part
+        return found
+
+
+def refusal(answer: bytes) -> tuple[int, str]:
+    """Status and code of the only response."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"connection: close" in head.lower()
+    return int(head.split()[1]), json.loads(body)["code"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)  # fmt: skip
+def test_bad_framing_is_refused_and_the_connection_closed(server: Running, request_: bytes) -> None:
+    assert refusal(talk(server, request_)) == (400, "bad_framing")
+
+
+def test_too_many_or_too_long_headers_are_refused(server: Running) -> None:
+    many = b"".join(b"X-%d: 1\r\n" % place for place in range(120))
+    assert refusal(talk(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + many + b"\r\n")) == (
+        431,
+        "headers_too_large",
+    )
+    long = b"X: " + b"y" * 40_000 + b"\r\n"
+    assert refusal(talk(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + long + b"\r\n")) == (
+        431,
+        "headers_too_large",
+    )
+
+
+def test_a_head_without_an_end_is_not_read_for_ever(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as made:
+        made.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        found = b""
+        try:
+            for _ in range(200):
+                made.sendall(b"X: " + b"y" * 1000 + b"\r\n")
+                time.sleep(0.001)
+            found = made.recv(65536)
+        except OSError:
+            return  # closed while we were still sending
+        assert refusal(found) == (431, "headers_too_large")
+
+
+def test_a_client_that_dawdles_is_told_so_and_closed(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", header_timeout_s=0.5, body_timeout_s=0.5) as server:
+        assert refusal(talk(server, b"GET /livez HTT")) == (408, "request_timeout")
+        body = (
+            b"POST /price HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+        )
+        assert refusal(talk(server, body)) == (408, "request_timeout")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as made:
+            made.sendall(GOOD)
+            assert made.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(2.5)  # an idle connection is not a slow request
+            made.sendall(GOOD)
+            assert made.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(server: Running) -> None:
+    body = b'{"carat": %d, "cut": "Fair", "color": "D"}'
+    sent = b""
+    for weight in (1, 2, 3):
+        data = body % weight
+        sent += b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        sent += b"Content-Length: %d\r\n%s\r\n" % (len(data), b"Connection: close\r\n" if weight == 3 else b"") + data
+    answers = [json.loads(part.partition(b"\r\n\r\n")[2]) for part in talk(server, sent).split(b"HTTP/1.1 200 ")[1:]]
+    prices = [one["prediction"] for one in answers]
+    assert len(prices) == 3
+    assert prices == sorted(prices)
+
+
+def test_a_body_in_pieces_is_put_together(server: Running) -> None:
+    head = (
+        b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    pieces = [b'{"carat": 1,', b' "cut": "Fair",', b' "color": "D"}']
+    chunks = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
+    assert talk(server, head, *chunks, b"0\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+def test_more_connections_than_accepted_are_refused(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", max_connections=3) as server:
+        held = []
+        for _ in range(3):
+            made = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            made.sendall(GOOD)
+            assert made.recv(65536).startswith(b"HTTP/1.1 200")
+            held.append(made)
+        assert refusal(talk(server)) == (503, "too_many_connections")
+        for made in held:
+            made.close()
