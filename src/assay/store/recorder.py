@@ -76,7 +76,8 @@ class Recorder:
             try:
                 self._write([entry])
             except SqliteIntegrityError as refused:
-                keyed = entry.exchange is not None and entry.exchange[IDEMPOTENCY_KEY] is not None
+                row = entry.exchange or ()
+                keyed = len(row) > IDEMPOTENCY_KEY and row[IDEMPOTENCY_KEY] is not None
                 entry.error = AlreadyAnswered() if keyed else Unstorable(f"The record cannot be stored: {refused}.")
             except (StoreUnavailable, SqliteOperationalError) as lost:
                 self._forget()
@@ -93,7 +94,8 @@ class Recorder:
             execute = self._connection.execute
             execute("BEGIN IMMEDIATE")
             try:
-                _insert(execute, EXCHANGE_INSERTS, asked)
+                _insert(execute, PLAIN_EXCHANGE_INSERTS, [row for row in asked if len(row) == PLAIN])
+                _insert(execute, EXCHANGE_INSERTS, [row for row in asked if len(row) != PLAIN])
                 _insert(execute, PREDICTION_INSERTS, answered)
                 execute("COMMIT")
             except BaseException:
@@ -118,6 +120,8 @@ def _inserts(table: str, columns: tuple[str, ...]) -> dict[int, str]:
 
 
 EXCHANGE_INSERTS = _inserts("exchanges", exchanges.COLUMNS)
+PLAIN_EXCHANGE_INSERTS = _inserts("exchanges", exchanges.PLAIN_COLUMNS)
+PLAIN = len(exchanges.PLAIN_COLUMNS)
 PREDICTION_INSERTS = _inserts("predictions", predictions.COLUMNS)
 
 

@@ -103,11 +103,16 @@ class Door:
             strict_json(body)
         marked = asked_in.set(Conversation(request))
         captured = Captured(body)
+        if request.method == "HEAD":  # as GET, without its body
+            scope = {**scope, "method": "GET"}
         try:
             await self._api(scope, captured.receive, captured.send)
         finally:
             asked_in.reset(marked)
         response = b"".join(captured.body)
+        length = len(response)
+        if request.method == "HEAD":
+            response = b""
         reading = request.method in ("GET", "HEAD")
         keeping = self._process.keep(request, captured.status, response, whole=not reading)
         if request.path in PROBES:
@@ -117,7 +122,8 @@ class Door:
             task.add_done_callback(self._pending.discard)
         else:
             await keeping
-        await reply(send, captured.status, response, [*captured.headers, (b"x-request-id", request.id.encode())])
+        headers = [*captured.headers, (b"x-request-id", request.id.encode())]
+        await reply(send, captured.status, response, headers, length)
 
     async def _refuse(self, request: Request, refused: AssayError, send: Send) -> None:
         status, body, headers = problem_of(refused, request.id)

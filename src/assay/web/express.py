@@ -24,6 +24,7 @@ from assay.web.predictions import render
 from assay.web.protocol import GuardedProtocol
 from assay.web.requests import LOCAL_NAMES, Captured, Scope
 
+NEEDED = (b"host", b"content-type")  # exactly once each
 LENGTH_DIGITS = 5  # of a body that is short enough to be held back
 _NEVER: frozenset[bytes] = frozenset()
 # Values of these headers that change nothing; any other value of them is for the door to judge.
@@ -47,6 +48,7 @@ class Express:
         ports = [b"%s:%d" % (name, port) for name in names]
         self._checks = ORDINARY | {b"host": frozenset((*names, *ports))}
         self._served: dict[bytes, Served] = {}
+        self._heads: dict[tuple[str, int], bytes] = {}
 
     def served(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> Served | None:
         """The model that is asked, if the request's head is ordinary."""
@@ -54,15 +56,15 @@ class Express:
         if found is None:
             return None
         checks = self._checks
-        typed = False
+        needed = 0
         for name, value in headers:
             if name in checks:
                 if value not in checks[name]:
                     return None
-                typed = typed or name == b"content-type"
+                needed += name in NEEDED
             elif name == b"content-length" and len(value) > LENGTH_DIGITS:
                 return None
-        return found if typed else None
+        return found if needed == len(NEEDED) else None
 
     def take(self, served: Served, body: bytes, answered: Callable[[ExpressAsk], None]) -> ExpressAsk | None:
         """Puts a good question into its model's lane; None where the door has to look at it."""
@@ -76,6 +78,17 @@ class Express:
         except AssayError:
             return None
         return ask
+
+    def head_of(self, version: LoadedVersion) -> bytes:
+        """The status line and those headers that every answer of a version carries; made once."""
+        known = self._heads.get((version.model, version.number))
+        if known is None:
+            named = (
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"
+                f"x-model-name: {version.model}\r\nx-model-version: {version.number}\r\n"
+            )
+            known = self._heads[version.model, version.number] = named.encode()
+        return known
 
     def _find(self, url: bytes) -> Served | None:
         for model, served in self._shelf.served.items():
@@ -124,8 +137,8 @@ class ExpressAsk:
         self.response = response = render(answered, single=self.single)
         body = self.body
         row = (
-            exchange, self.at, "POST", self.path, "", 200, ticks_us() - self.began, body, response, len(body), len(response),
-            None, None, None,
+            exchange, self.at, "POST", self.path, "", 200, ticks_us() - self.began, bytearray(body), bytearray(response),
+            len(body), len(response),
         )  # fmt: skip
         asked = [body.decode()] if self.single else [_encode(question).decode() for question in self.questions]
         return Entry(row, answered.rows(asked, exchange))
@@ -216,27 +229,23 @@ class ExpressProtocol(GuardedProtocol):
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             return
-        version = ask.version
-        named = (
-            f"content-type: application/json\r\ncache-control: no-store\r\nx-model-name: {version.model}\r\n"
-            f"x-model-version: {version.number}\r\nx-request-id: {ask.exchange}\r\n"
+        self._finish(
+            ask, self.express.head_of(ask.version) + b"x-request-id: %b\r\n" % ask.exchange.encode(), ask.response
         )
-        self._finish(ask, b"HTTP/1.1 200 OK\r\n", named.encode(), ask.response)
 
     async def _ask_again(self, ask: ExpressAsk) -> None:
         captured = Captured(ask.body)
         await self.app(ask.scope(), captured.receive, captured.send)
         headers = b"".join(name + b": " + value + b"\r\n" for name, value in captured.headers)
-        self._finish(ask, b"HTTP/1.1 %d \r\n" % captured.status, headers, b"".join(captured.body))
+        self._finish(ask, b"HTTP/1.1 %d \r\n%b" % (captured.status, headers), b"".join(captured.body))
 
-    def _finish(self, ask: ExpressAsk, status: bytes, headers: bytes, body: bytes) -> None:
+    def _finish(self, ask: ExpressAsk, head: bytes, body: bytes) -> None:
         if self.transport is None or self.transport.is_closing():
             return
-        head = status
         for name, value in self.server_state.default_headers:
             head += name + b": " + value + b"\r\n"
         closing = b"" if ask.keep_alive else b"connection: close\r\n"
-        self.transport.write(head + headers + closing + b"content-length: %d\r\n\r\n" % len(body) + body)
+        self.transport.write(head + closing + b"content-length: %d\r\n\r\n" % len(body) + body)
         ask.response_complete = True
         self.server_state.total_requests += 1
         if not ask.keep_alive:

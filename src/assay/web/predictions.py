@@ -128,8 +128,8 @@ def render(answered: Answered, *, single: bool) -> bytes:
     return _encode(answers[0] if single else answers)
 
 
-async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    """Sends a whole response."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+async def reply(send: Send, status: int, body: bytes, headers: Headers, length: int | None = None) -> None:
+    """Sends a whole response; `length` is that of the body where it is not sent (HEAD)."""
+    told = str(len(body) if length is None else length).encode()
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", told)]})
     await send({"type": "http.response.body", "body": body})

@@ -117,12 +117,17 @@ def exchange_row(
     replay_of: str | None = None,
     whole: bool = True,
 ) -> Values:
-    """The row of the record, in the order of `exchanges.COLUMNS`; not `whole` keeps a long response as size and digest."""
-    digest = None
-    kept: bytes | None = response
-    if not whole and len(response) > REMEMBERED_BYTES:
-        digest, kept = sha256(response).hexdigest(), None
-    return (
-        request.id, request.at, request.method, request.path, request.query, status, request.took_us(), request.body, kept,
-        len(request.body), len(response), digest, key, replay_of,
+    """The row of the record, in the order of `exchanges.COLUMNS` or, of an ordinary exchange, `PLAIN_COLUMNS`.
+
+    Not `whole` keeps a long response as its size and digest.
+    """
+    plain = (
+        request.id, request.at, request.method, request.path, request.query, status, request.took_us(),
+        bytearray(request.body),
     )  # fmt: skip
+    sizes = (len(request.body), len(response))
+    if not whole and len(response) > REMEMBERED_BYTES:
+        return (*plain, None, *sizes, sha256(response).hexdigest(), key, replay_of)
+    if key is None and replay_of is None:
+        return (*plain, bytearray(response), *sizes)
+    return (*plain, bytearray(response), *sizes, None, key, replay_of)

@@ -71,19 +71,21 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Refuses what two readers could understand differently, before anything is answered."""
         self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if len(self.headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+        # the bytes received are more than the head's own: only where they are many is it measured
+        if len(self.headers) > MAX_HEADERS or (
+            self._head_bytes > MAX_HEAD_BYTES and _size(self.url, self.headers) > MAX_HEAD_BYTES
+        ):
             self.refuse(431, "headers_too_large", "A request carries at most 100 headers in 32 KiB.")
-            return
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
-            self.refuse(400, "bad_framing", "A request names exactly one host.")
             return
         self.begin()
 
     def begin(self) -> None:
-        """What becomes of a request whose head is acceptable: uvicorn's own way."""
-        super().on_headers_complete()
+        """What becomes of a request whose head is short enough: uvicorn's own way, if it is clear whom it is for."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            self.refuse(400, "bad_framing", "A request names exactly one host.")
+        else:
+            super().on_headers_complete()
 
     def complete(self) -> None:
         """What becomes of it once its body is there."""
@@ -139,6 +141,10 @@ class GuardedProtocol(HttpToolsProtocol):
         limit = self.header_timeout_us if self._in_head else self.body_timeout_us
         if now_us - self._since_us > limit:
             self.refuse(408, "request_timeout", "The request did not arrive in time.")
+
+
+def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 async def sweep(connections: Iterable[Any]) -> None:
