@@ -78,7 +78,7 @@ def test_a_class_of_the_authors_own_answers_from_its_folder(moody: Load, tmp_pat
 
 def test_a_class_that_only_the_file_trusts_is_refused(moody: Load, tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(MODEL.format(trusted=""))
-    with pytest.raises(ArtifactRejected, match="moody_model.Moody"):
+    with pytest.raises(ArtifactRejected, match=r"moody_model\.Moody"):
         host(moody, tmp_path)
 
 

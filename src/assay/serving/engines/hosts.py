@@ -87,7 +87,7 @@ class HostEngine:
         self.close()
         read_here, write_there = os.pipe()
         read_there, write_here = os.pipe()
-        environment = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {"PATH": os.defpath, "OMP_NUM_THREADS": "1"}
         if self._path is not None:
             environment["PYTHONPATH"] = str(self._path)
         command = [sys.executable, "-P", "-m", "assay.serving.engines.child", str(read_there), str(write_there)]
