@@ -120,3 +120,13 @@ def test_two_applications_in_one_process_do_not_mix(tmp_path: Path) -> None:
 def test_its_modules_can_import_each_other(tmp_path: Path) -> None:
     found = application(tmp_path, model=ONE.format(name="stone"), api="from model import stone\nrouter = stone")
     assert found.router() is found.model(None)
+
+
+def test_routes_ask_the_models_of_today_after_another_application_was_used(tmp_path: Path) -> None:
+    first = application(
+        tmp_path / "first", model=ONE.format(name="stone"), api="from model import stone\nrouter = stone"
+    )
+    second = application(tmp_path / "second", model=ONE.format(name="gem"))
+    assert first.router() is first.model(None)
+    second.models()
+    assert first.model(None) is first.router()

@@ -13,6 +13,9 @@ from assay.domain.model import Model
 from assay.errors import ApplicationInvalid, AssayError, ModelNotFound
 
 
+MODULES = ("model", "data", "api")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Application:
     """What the folder holds; modules are imported when they are first needed."""
@@ -81,7 +84,8 @@ class Application:
         sys.path[:] = [here, *(place for place in sys.path if place != here)]
         known = sys.modules.get(name)
         if known is not None and Path(getattr(known, "__file__", None) or "").parent != self.folder:
-            del sys.modules[name]  # another application's module of the same name
+            for other in MODULES:  # of another application; they hold each other's objects, so all of them go
+                sys.modules.pop(other, None)
         try:
             return importlib.import_module(name)
         except AssayError:
