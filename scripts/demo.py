@@ -6,6 +6,7 @@ PORT (8000), DEMO_ONCE=1 (stop after the answer), ASSAY_HOME (where everything i
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -30,6 +31,19 @@ READY_WITHIN_S = 60.0
 BAR = 24
 
 
+def server_of_the_home() -> str:
+    """The process that serves the demonstration's home now; empty where none does."""
+    lock = Path(os.environ.get("ASSAY_HOME") or APP / ".assay") / "serve.lock"
+    if not lock.exists():
+        return ""
+    with lock.open("rb+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return held.read(32).decode(errors="replace").strip() or "unknown"
+    return ""
+
+
 def main() -> int:
     """Runs the demonstration; its exit status."""
     try:
@@ -42,6 +56,11 @@ def main() -> int:
     if taken(port):
         return refuse(
             f"Port {port} of 127.0.0.1 is taken by another program. Stop that, or choose another: PORT=8001 make demo"
+        )
+    holder = server_of_the_home()
+    if holder:
+        return refuse(
+            f"Process {holder} serves this application already, and would answer with what is trained here. Stop it first."
         )
     if train() != 0:
         return 1
@@ -95,7 +114,7 @@ def show_reasons(found: dict[str, Any]) -> None:
     """From the mean price to this one, a bar for each part."""
     parts = sorted(found["parts"], key=lambda part: -abs(part["contribution"]))
     longest = max((abs(part["contribution"]) for part in parts), default=0) or 1
-    print(f"  {'mean price':<10}{'':<12}{found['base']:>12,.2f}")
+    print(f"  {'average':<10}{'':<12}{found['base']:>12,.2f}")
     for part in parts:
         bar = ("+" if part["contribution"] > 0 else "-") * round(BAR * abs(part["contribution"]) / longest)
         print(f"  {part['feature']:<10}{part['value']!s:<12}{part['contribution']:>+12,.2f}  {bar}")

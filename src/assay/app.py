@@ -24,7 +24,7 @@ from assay.serving.loaded import Loader
 from assay.serving.served import answer
 from assay.serving.similar import rows_file
 from assay.settings import Settings, settings_for
-from assay.sources.application import Application
+from assay.sources.application import OWN_ROWS, Application
 from assay.store import datasets, schema
 from assay.store.artifacts import Artifacts
 from assay.store.database import Database
@@ -88,7 +88,7 @@ class Assay:
         from assay.training.run import Plan, run
 
         rows = read_rows(data) if data is not None else self.application.own_rows()
-        source = str(data) if data is not None else "data.py"
+        source = str(data) if data is not None else OWN_ROWS
         return run(model, rows, source=source, keeping=TrainingKeeper(self, model), plan=plan or Plan())
 
     def evaluate(self, model: Model[Any], number: int | None, data: Path | None = None) -> Evaluation:
@@ -185,10 +185,12 @@ class TrainingKeeper:
     def __init__(self, assay: Assay, model: Model[Any]) -> None:
         self._assay = assay
         self._model = model
+        self._source = ""
 
     def keep_snapshot(self, snapshot: Snapshot) -> Snapshot:
         """Keeps the rows, and those that were set aside, as files."""
         artifacts = self._assay.artifacts
+        self._source = snapshot.dataset.source
         artifacts.put(snapshot.parquet)
         removed = artifacts.put(snapshot.removed_lines) if snapshot.removed else None
         return replace(snapshot, dataset=msgspec.structs.replace(snapshot.dataset, removed_file=removed))
@@ -218,19 +220,29 @@ class TrainingKeeper:
         )  # fmt: skip
         return self._assay.registrar.register(draft, parts, snapshot.dataset)
 
-    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | None:
-        """Gives the word to the best candidate if it is better than the ruling version on the same held-out rows."""
+    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | str:
+        """Gives the word to the best candidate if it is better than the ruling version on the same held-out rows.
+
+        Else the reason why nothing changes. Rows of the application's own `data.py` stand in where there are none: what
+        was learnt from them never takes the word by itself from what was learnt from given data.
+        """
         assay, model = self._assay, self._model
         rollout = assay.rollouts.ruling(model.name)
         value = None
         if rollout is not None:
             champion = assay.versions.find(model.name, rollout.version)
+            learnt = assay.datasets.find(model.name, champion.dataset)
+            if self._source == OWN_ROWS and learnt is not None and learnt.source != OWN_ROWS:
+                told = f"it learnt from {learnt.source}, and these rows are only those of {OWN_ROWS}"
+                return f"because {told}; `assay promote` with the version's number changes that"
             same = champion.dataset == dataset
             try:
                 value = (champion.metrics if same else assay.score(model, champion, test).metrics).get(model.metric)
             except AssayError:
                 value = None  # a champion that cannot be loaded any more cannot hold its place
-        return assay.releaser.promote_best(candidates, metric=model.metric, champion_value=value, by="assay train")
+        decided = assay.releaser.promote_best(candidates, metric=model.metric, champion_value=value, by="assay train")
+        told = "" if value is None else f": {model.metric} {value:,.2f} on the same rows"
+        return decided or f"because no new version is better{told}"
 
     def _compiled(self, estimator: Any, rows: pl.DataFrame) -> tuple[bytes | None, str]:
         from assay.serving.engines.compile import compile_pipeline, prove  # skl2onnx is slow to import

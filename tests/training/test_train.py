@@ -90,7 +90,8 @@ def test_the_number_of_trials_can_be_said_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("broken", "RuntimeError: no such thing."), ("endless", "BadOutput: 12 rows were asked")]
+    ("name", "said"),
+    [("broken", "RuntimeError: no such thing (test_train.py, line 54)."), ("endless", "BadOutput: 12 rows were asked")],
 )
 def test_a_recipe_that_fails_says_why_in_one_sentence(name: str, said: str) -> None:
     made = fit(stone(), stone().recipes[name], TRAIN, TEST)

@@ -62,15 +62,16 @@ def test_a_server_that_nobody_has_trained_for_serves_what_is_trained_later(tmp_p
         eventually(lambda: server.ask("/livez").status == 200)
         ready = server.ask("/readyz")
         assert ready.status == 503
-        assert ready.json["missing"] == {"models": "none is trained yet"}
+        assert ready.json["missing"] == {"stone": "no version answers"}
         assert ready.json["unsafe"] == ["no-golden"]
         early = server.predict(tiny.QUESTION, model="stone")
-        assert (early.status, early.code) == (404, "model_not_found")
+        assert (early.status, early.code) == (503, "nothing_released")
 
         assay = Assay.at(tiny.application(), home=tmp_path / "home")
         assay.train(assay.application.model(None), None, Plan(only=("linear",)))
-        eventually(lambda: server.predict(tiny.QUESTION, model="stone").status == 200, 2)
+        eventually(lambda: server.ask("/readyz").status == 200, 2)  # by itself: nobody has to ask first
         assert server.ask("/readyz").json["models"] == {"stone": 1}
+        assert server.predict(tiny.QUESTION, model="stone").status == 200
         assert f"{PREDICT[:-8]}/explain" in server.ask("/openapi.json").json["paths"]
 
         assay.train(assay.application.model(None), None, Plan(only=("rough",), promote=False))

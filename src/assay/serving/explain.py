@@ -1,9 +1,11 @@
 """The reasons of an answer, in the target's own unit: Shapley values against rows of the version's training data.
 
 Antithetic permutation sampling (Mitchell, Cooper, Frank, Holmes: Sampling Permutations for Shapley Value Estimation,
-JMLR 23, 2022), one background row a permutation. Every chain walks from a background row to the question one feature at
-a time, so base + parts is the answer exactly, for any model, whatever the number of permutations; what the number
-improves is only how the answer is shared out. Permutations are seeded, so the same question has the same reasons.
+JMLR 23, 2022), one background row a permutation. The background rows are spread evenly over the targets of the training
+rows, so that few of them stand for all and the base is close to the mean. Every chain walks from a background row to
+the question one feature at a time, so base + parts is the answer exactly, for any model, whatever the number of
+permutations; what the number improves is only how the answer is shared out. Permutations are seeded, so the same
+question has the same reasons.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from assay.serving.loaded import LoadedVersion
 from assay.serving.predict import predict
 from assay.serving.similar import plain
 
-PERMUTATIONS = 32
+PERMUTATIONS = 64
 SEED = 20
 
 
@@ -57,7 +59,7 @@ def _background(version: LoadedVersion, names: list[str], count: int) -> list[li
     rows, example = version.rows, version.contract.example()
     if rows is None or not len(rows):
         return [[example[name] for name in names]] * count
-    picked = rows[np.linspace(0, len(rows) - 1, count // 2).astype(int)]
+    picked = version.background(count // 2)
     # texts are not among the kept rows: they stay at the example
     found = [example | plain(row, version.contract) for row in picked]
     # a permutation and its mirror image share their background row

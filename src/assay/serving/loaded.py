@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from assay.store.artifacts import Artifacts
 from assay.store.formats import load_rows
 
 GOLDEN_TOLERANCE = 1e-6
+BACKGROUND_SEED = 7
 VERIFY_MEMORY_BYTES = 8 << 30
 
 
@@ -40,6 +42,20 @@ class LoadedVersion:
     reader: QuestionReader
     engine: Engine
     rows: Floats | None
+
+    def background(self, count: int) -> Floats:
+        """`count` training rows, one from the middle of each of as many equal slices of the targets, in random order."""
+        if self.rows is None:
+            raise ArtifactRejected("The version keeps no training rows.")
+        places = ((np.arange(count) + 0.5) / count * len(self.rows)).astype(int)
+        found: Floats = self.rows[self._by_target[places]]
+        return np.random.default_rng(BACKGROUND_SEED).permutation(found)
+
+    @cached_property
+    def _by_target(self) -> Floats:
+        rows: Any = self.rows
+        found: Floats = np.argsort(rows[self.contract.target.name], kind="stable")
+        return found
 
     def columns(self, questions: list[Any]) -> Columns:
         """The questions turned on their side: one list a field."""

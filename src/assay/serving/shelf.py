@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 import structlog
 
@@ -73,11 +74,15 @@ class Shelf:
             log.info("version_answers", model=name, version=rollout.version)
         return True
 
-    async def follow(self, interval_s: float) -> None:
-        """Refreshes for ever, off the event loop; a store that fails for a while is asked again."""
+    async def follow(self, interval_s: float, join: Callable[[list[str]], None] = lambda _models: None) -> None:
+        """Refreshes for ever, off the event loop; a store that fails for a while is asked again.
+
+        `join` is told the names of the models that have versions, and adds those that are not served yet.
+        """
         while True:
             await asyncio.sleep(interval_s)
             try:
+                join(await asyncio.to_thread(self._versions.models))
                 await asyncio.to_thread(self.refresh)
             except Exception as failed:  # noqa: BLE001 - a look that fails must not be the last
                 log.warning("rollouts_not_read", reason=str(failed), kind=type(failed).__name__)

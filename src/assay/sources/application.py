@@ -12,8 +12,8 @@ from typing import Any
 from assay.domain.model import Model
 from assay.errors import ApplicationInvalid, AssayError, ModelNotFound
 
-
 MODULES = ("model", "data", "api")
+OWN_ROWS = "data.py"  # the source of rows that the application makes itself
 
 
 @dataclass(frozen=True, kw_only=True)

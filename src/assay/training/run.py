@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import polars as pl
@@ -30,7 +30,7 @@ class Keeping(Protocol):
     def keep_fitted(
         self, draft: Version, fitted: Fitted, snapshot: Snapshot, train: pl.DataFrame, test: pl.DataFrame
     ) -> Version: ...
-    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | None: ...
+    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,8 @@ class Run:
     removed_file: str | None
     dropped: tuple[str, ...]
     versions: list[Version]
-    rollout: Rollout | None = field(default=None)
+    rollout: Rollout | None = None
+    unchanged: str = ""  # why nothing changed, where nothing did
 
 
 def _no_progress(_recipe: str, _done: int, _of: int) -> None:
@@ -87,12 +88,13 @@ def run(model: Model[Any], rows: pl.DataFrame, *, source: str, keeping: Keeping,
         else:
             kept.append(keeping.keep_fitted(draft, fitted, snapshot, train, test))
         plan.progress(recipe.name, planned, planned)
-    rollout = keeping.promote(kept, test, snapshot.dataset.id) if plan.promote else None
+    decided = keeping.promote(kept, test, snapshot.dataset.id) if plan.promote else "because nothing was to be promoted"
     return Run(
         model=model.name, dataset=snapshot.dataset.id, source=source, rows=snapshot.dataset.rows,
         train_rows=train.height, test_rows=test.height, removed=snapshot.removed,
         removed_file=snapshot.dataset.removed_file, dropped=snapshot.dropped,
-        versions=ranked(kept, model.metric), rollout=rollout,
+        versions=ranked(kept, model.metric), rollout=decided if isinstance(decided, Rollout) else None,
+        unchanged=decided if isinstance(decided, str) else "",
     )  # fmt: skip
 
 

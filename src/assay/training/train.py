@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import platform
+import traceback
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -74,6 +75,8 @@ def fit(
         else:
             estimator = recipe.make()
         target = train[model.target].to_numpy().astype("float64")
+        if estimator is None:
+            raise TypeError("the recipe returned None; it must return an estimator")
         estimator = estimator.fit(train.select(list(model.fields)), target)
         outcome = evaluate(model, estimator, test)
     except Exception as error:  # noqa: BLE001 - a recipe is the author's own code; its failure is a result
@@ -125,4 +128,8 @@ def _file(written: Any) -> Path | None:
 def _sentence(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[0].rstrip(".")[:300] if lines else "no reason was given"
-    return f"{type(error).__name__}: {said}."
+    frames = traceback.extract_tb(error.__traceback__)
+    # the last place in the author's own folder, which is where there is something to be mended
+    theirs = [frame for frame in frames if "site-packages" not in frame.filename and frame.filename != __file__]
+    where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
+    return f"{type(error).__name__}: {said}{where}."

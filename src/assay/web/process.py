@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from hashlib import sha256
 
+import structlog
+
 from assay.app import Assay
 from assay.serving.batch import Awaited, Lane
 from assay.serving.served import Served
@@ -15,6 +17,7 @@ from assay.store.recorder import Entry, Values
 from assay.web.requests import Request
 
 MAX_RECORDS_WAITING = 50_000
+log = structlog.get_logger("assay")
 REMEMBERED_BYTES = 65_536
 asked_in: ContextVar[Conversation | None] = ContextVar("asked_in", default=None)
 
@@ -55,10 +58,13 @@ class Process:
         """Loads who rules, and follows the rollouts from now on."""
         self._scribe = Lane("record", self._write, MAX_RECORDS_WAITING)
         await asyncio.to_thread(self.assay.artifacts.sweep)
-        for model in await asyncio.to_thread(self.assay.versions.models):
-            self._serve(model)
+        trained = await asyncio.to_thread(self.assay.versions.models)
+        if not trained:
+            log.warning("nothing_is_trained", todo="run `assay train`; its versions answer here without a restart")
+        # before the first training only the author's module knows what will be asked
+        self._join(trained or await asyncio.to_thread(lambda: list(self.assay.application.models())))
         await asyncio.to_thread(self.shelf.refresh)
-        self._following = asyncio.create_task(self.shelf.follow(self.settings.poll_interval_s))
+        self._following = asyncio.create_task(self.shelf.follow(self.settings.poll_interval_s, self._join))
 
     async def stop(self) -> None:
         """Answers and records what is under way, then gives everything back."""
@@ -92,6 +98,10 @@ class Process:
             self._serve(model)
             await asyncio.to_thread(self.shelf.refresh)
         return self.shelf.find(model)
+
+    def _join(self, models: list[str]) -> None:
+        for model in models:
+            self._serve(model)
 
     def _serve(self, model: str) -> None:
         if model in self.shelf.served:

@@ -157,5 +157,4 @@ def _decision(assay: Assay, model: Model[Any], run: Run) -> str:
     if ruling is None:
         return "No version answers yet."
     version = assay.versions.find(model.name, ruling.version)
-    said = show.metric(model.metric, version.metrics.get(model.metric))
-    return f"Version {version.number} ({version.recipe}, {model.metric} {said} on its own rows) answers as before."
+    return f"Version {version.number} ({version.recipe}) answers as before, {run.unchanged}."
