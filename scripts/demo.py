@@ -44,6 +44,18 @@ def server_of_the_home() -> str:
     return ""
 
 
+def in_the_way(port: int) -> str:
+    """What keeps the demonstration from being served, in a sentence; empty where nothing does."""
+    if taken(port):
+        return (
+            f"Port {port} of 127.0.0.1 is taken by another program. Stop that, or choose another: PORT=8001 make demo"
+        )
+    holder = server_of_the_home()
+    if holder:
+        return f"Process {holder} serves this application already, and would answer with what is trained here. Stop it first."
+    return ""
+
+
 def main() -> int:
     """Runs the demonstration; its exit status."""
     try:
@@ -53,15 +65,9 @@ def main() -> int:
     if not 0 < port < 1 << 16:
         return refuse(f"PORT must be a number from 1 to 65535, not {os.environ['PORT']!r}.")
     address = f"http://127.0.0.1:{port}"
-    if taken(port):
-        return refuse(
-            f"Port {port} of 127.0.0.1 is taken by another program. Stop that, or choose another: PORT=8001 make demo"
-        )
-    holder = server_of_the_home()
-    if holder:
-        return refuse(
-            f"Process {holder} serves this application already, and would answer with what is trained here. Stop it first."
-        )
+    obstacle = in_the_way(port)
+    if obstacle:
+        return refuse(obstacle)
     if train() != 0:
         return 1
     heading(f"Serving on {address}")
@@ -111,7 +117,7 @@ def show(address: str) -> None:
 
 
 def show_reasons(found: dict[str, Any]) -> None:
-    """From the mean price to this one, a bar for each part."""
+    """From the average to this one, a bar for each part."""
     parts = sorted(found["parts"], key=lambda part: -abs(part["contribution"]))
     longest = max((abs(part["contribution"]) for part in parts), default=0) or 1
     print(f"  {'average':<10}{'':<12}{found['base']:>12,.2f}")

@@ -14,6 +14,7 @@ from assay.app import Assay
 from assay.errors import BadCursor, NothingReleased, QuestionInvalid, VersionNotFound, VersionRejected
 from assay.store.paging import Window
 from assay.store.recorder import Entry
+from assay.training.run import Plan
 from tests import rows, tiny
 
 BODY = json.dumps(tiny.QUESTION).encode()
@@ -23,6 +24,19 @@ BODY = json.dumps(tiny.QUESTION).encode()
 def assay(tmp_path: Path) -> Iterator[Assay]:
     with tiny.opened(tmp_path / "home") as opened:
         yield opened
+
+
+def test_what_was_learnt_from_made_up_rows_does_not_displace_what_was_learnt_from_given_ones(tmp_path: Path) -> None:
+    with tiny.opened(tmp_path / "home") as assay:
+        model = assay.application.model(None)
+        given = tmp_path / "given.csv"
+        assay.application.own_rows().head(250).write_csv(given)
+        assert assay.train(model, given, Plan(only=("rough",))).rollout is None  # not better, so nothing changes
+        assay.releaser.promote(model.name, assay.versions.all(model.name)[0].number, by="me")
+        made_up = assay.train(model, None, Plan(only=("linear",)))  # better, but learnt from the application's own rows
+        assert made_up.rollout is None
+        assert "data.py" in made_up.unchanged
+        assert assay.train(model, given, Plan(only=("linear",))).rollout is not None
 
 
 def test_every_run_is_kept_with_what_made_it_failed_ones_too(assay: Assay) -> None:
