@@ -93,15 +93,14 @@ class TooDeep(AssayError):
 
 
 class QuestionInvalid(AssayError):
-    """The question was read, but is not acceptable; `faults` says why, field by field."""
+    """The question was read, but is not acceptable; `faults` says why, field by field, and `more` that there are others."""
 
-    def __init__(self, faults: tuple[Fault, ...], total: int | None = None) -> None:
+    def __init__(self, faults: tuple[Fault, ...], *, more: bool = False) -> None:
         first = faults[0]
-        count = total if total is not None else len(faults)
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        super().__init__(f"{first.pointer}: {first.detail}{more}")
+        others = f" (and {len(faults) - 1}{' or more' if more else ' more'})" if len(faults) > 1 else ""
+        super().__init__(f"{first.pointer}: {first.detail}{others}")
         self.faults = faults
-        self.total = count
+        self.more = more
 
 
 class TooManyRows(AssayError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import threading
@@ -132,3 +133,24 @@ def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
     database = Database(tmp_path / "assay.db")
     database.close()
     database.close()
+
+
+def test_nobody_waits_for_ever_for_a_lock_that_another_process_holds(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.store.database.BUSY_TIMEOUT_S", 0.2)
+    with database.path.with_name(database.path.name + ".lock").open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailable, match="for too long"), database.turn():
+            pass
+    with database.turn():
+        pass
+
+
+@pytest.mark.parametrize("ending", ["", ".lock"])
+def test_a_store_whose_file_is_gone_neither_reads_nor_writes(database: Database, ending: str) -> None:
+    database.path.with_name(database.path.name + ending).unlink()
+    with pytest.raises(StoreUnavailable, match="moved or deleted"), database.reading():
+        pass
+    with pytest.raises(StoreUnavailable, match="moved or deleted"), database.writing():
+        pass

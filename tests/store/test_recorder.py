@@ -185,3 +185,14 @@ def test_its_own_connection_syncs_every_commit(recorder: Recorder) -> None:
     recorder.record([good()])
     assert recorder._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
     recorder.close()
+
+
+def test_nothing_is_durable_in_a_log_file_that_was_deleted(database: Database) -> None:
+    recorder = Recorder(database)
+    first, second = good(), good()
+    recorder.record([first])
+    database.path.with_name(database.path.name + "-wal").unlink()
+    recorder.record([second])
+    assert first.error is None
+    assert isinstance(second.error, StoreUnavailable)
+    recorder.close()

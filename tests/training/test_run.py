@@ -87,7 +87,7 @@ class Kept:
         self.parts.append((train.height, test.height))
         return self._keep("fitted", draft)
 
-    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | None:
+    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | str:
         """The first candidate."""
         self.asked.append(([one.recipe for one in candidates], test.height, dataset))
         return made.rollout(candidates[0].number)

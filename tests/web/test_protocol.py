@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny
 from tests.web.running import Running, serving
 
 GOOD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -121,3 +122,35 @@ def test_more_connections_than_accepted_are_refused(tmp_path: Path) -> None:
         assert refusal(talk(server)) == (503, "too_many_connections")
         for made in held:
             made.close()
+
+
+def test_a_trailer_does_not_take_a_headers_place(server: Running) -> None:
+    body = json.dumps(tiny.QUESTION).encode()
+    asked = (
+        b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%b\r\n0\r\nHost: localhost\r\n\r\n"
+        % (len(body), body)
+    )
+    assert talk(server, asked).startswith(b"HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Host: localhost\r\nHost: localhost\r\n",
+        b"Content-Type: application/json\r\nContent-Type: application/json\r\n",
+    ],
+)
+def test_a_header_twice_does_not_stand_for_two(server: Running, headers: bytes) -> None:
+    body = json.dumps(tiny.QUESTION).encode()
+    head = b"POST /v1/models/stone/predict HTTP/1.1\r\n%bContent-Length: %d\r\nConnection: keep-alive\r\n\r\n"
+    assert not talk(server, head % (headers, len(body)) + body).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_asked_before_a_request_that_is_refused_is_answered_first(server: Running) -> None:
+    body = json.dumps(tiny.QUESTION).encode()
+    good = b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    good += b"Content-Length: %d\r\n\r\n" % len(body) + body
+    found = talk(server, good + b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert found.count(b"HTTP/1.1 ") == 1

@@ -80,9 +80,9 @@ def plain(row: Any, contract: Contract) -> dict[str, Any]:
 def _check(like: Mapping[str, Any], contract: Contract, wanted: Similar) -> None:
     needed = {name: contract.fields[name] for name in (*wanted.equal, wanted.nearest)}
     asked = {name: value for name, value in like.items() if name not in contract.fields or name in needed}
-    faults = row_faults(asked, needed, "#")
+    faults = tuple(row_faults(asked, needed, "#"))
     if faults:
-        raise QuestionInvalid(tuple(faults))
+        raise QuestionInvalid(faults)
 
 
 def _group(version: LoadedVersion, like: Mapping[str, Any], wanted: Similar) -> Any:

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBina
 
 from assay.domain.exchange import Exchange
 from assay.store.database import Database, metadata
-from assay.store.paging import Page, Window, page_of, window
+from assay.store.paging import Page, Window, cursor_of, window
 
 exchanges = Table(
     "exchanges", metadata,
@@ -30,6 +30,7 @@ exchanges = Table(
           sqlite_where=text("idempotency_key IS NOT NULL"), postgresql_where=text("idempotency_key IS NOT NULL")),
 )  # fmt: skip
 
+PAGE_BYTES = 8 << 20
 COLUMNS: tuple[str, ...] = tuple(exchanges.columns.keys())
 # An ordinary exchange has no digest, no idempotency key and replays nothing. The library that binds values is slow with
 # None and with bytes (it looks for adapters), and quick with what is left out and with bytearray.
@@ -50,8 +51,14 @@ class Exchanges:
         for column, value in ((exchanges.c.path, path), (exchanges.c.status, status), (exchanges.c.method, method)):
             if value is not None:
                 query = query.where(column == value)
+        sizes = query.with_only_columns(exchanges.c.id, exchanges.c.request_size + exchanges.c.response_size)
         with self._database.reading() as connection:
-            return page_of([exchange_of(row) for row in connection.execute(query)], asked)
+            found = [(str(one), int(size)) for one, size in connection.execute(sizes)]
+            wanted = bounded(found, asked.limit)
+            rows = connection.execute(query.where(exchanges.c.id.in_(wanted)))
+            entries = [exchange_of(row) for row in rows]
+        more = len(found) > len(wanted)
+        return Page(entries=entries, next_cursor=cursor_of(wanted[-1]) if more and wanted else None)
 
     def find(self, exchange: str) -> Exchange | None:
         """One exchange by its id."""
@@ -64,6 +71,18 @@ class Exchanges:
         with self._database.reading() as connection:
             row = connection.execute(select(exchanges).where(exchanges.c.idempotency_key == key)).first()
         return exchange_of(row) if row else None
+
+
+def bounded(found: list[tuple[str, int]], limit: int) -> list[str]:
+    """The ids of a page: at most `limit`, and not more bytes of bodies than a page may hold (but at least one)."""
+    wanted: list[str] = []
+    held = 0
+    for one, size in found[:limit]:
+        held += size
+        if wanted and held > PAGE_BYTES:
+            break
+        wanted.append(one)
+    return wanted
 
 
 def exchange_of(row: Row[Any]) -> Exchange:

@@ -11,7 +11,7 @@ from typing import Any
 
 from assay.errors import AlreadyAnswered, AssayError, StoreUnavailable, Unstorable
 from assay.store import exchanges, predictions
-from assay.store.database import Database, SqliteError, SqliteIntegrityError, SqliteOperationalError
+from assay.store.database import Database, SqliteError, SqliteIntegrityError, SqliteOperationalError, identity
 
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
 CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)
@@ -40,6 +40,8 @@ class Recorder:
         self._gate = threading.Lock()
         self._lead = threading.Lock()
         self._connection: Any = None
+        self._log_path = database.path.with_name(database.path.name + "-wal")
+        self._log: tuple[int, int] | None = None  # the log file that our connection has open
 
     def record(self, entries: list[Entry]) -> None:
         """Returns once each entry is durable or has its `error`; never raises for an entry's sake."""
@@ -91,6 +93,9 @@ class Recorder:
         with self._database.turn():
             if self._connection is None:
                 self._connection = self._database.connect(checkpointing=True)
+                self._log = None
+            elif self._log is not None and identity(self._log_path) != self._log:
+                raise StoreUnavailable("The store's log file was moved or deleted while it was in use.")
             execute = self._connection.execute
             execute("BEGIN IMMEDIATE")
             try:
@@ -98,6 +103,7 @@ class Recorder:
                 _insert(execute, EXCHANGE_INSERTS, [row for row in asked if len(row) != PLAIN])
                 _insert(execute, PREDICTION_INSERTS, answered)
                 execute("COMMIT")
+                self._log = self._log or identity(self._log_path)
             except BaseException:
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
@@ -107,6 +113,7 @@ class Recorder:
         """After a failed write the connection is never trusted again (a failed sync must not be retried)."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._database.engine.dispose()  # readers must not go on with files that are no longer there
             try:
                 connection.close()
             except SqliteError:

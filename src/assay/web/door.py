@@ -19,7 +19,7 @@ from assay.errors import (
 )  # fmt: skip
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Served
-from assay.web.predictions import PredictRoute, reply
+from assay.web.predictions import LONG_BODY_BYTES, PredictRoute, reply
 from assay.web.problems import CONTENT_TYPE, problem_of
 from assay.web.process import Conversation, Process, asked_in
 from assay.web.requests import Captured, Hosts, Receive, Request, Scope, Send
@@ -99,8 +99,11 @@ class Door:
         body = await request.read(receive, self._process.settings.max_batch_bytes)
         if request.method == "POST" and request.path.startswith(PREFIX):
             request.check_json()
-        if body and request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
-            strict_json(body)
+        if body and request.says_json():
+            if len(body) > LONG_BODY_BYTES:
+                await asyncio.to_thread(strict_json, body)
+            else:
+                strict_json(body)
         marked = asked_in.set(Conversation(request))
         captured = Captured(body)
         if request.method == "HEAD":  # as GET, without its body

@@ -24,7 +24,8 @@ from assay.web.predictions import render
 from assay.web.protocol import GuardedProtocol
 from assay.web.requests import LOCAL_NAMES, Captured, Scope
 
-NEEDED = (b"host", b"content-type")  # exactly once each
+NEEDED = {b"host": 1, b"content-type": 100}
+EACH_ONCE = 101
 LENGTH_DIGITS = 5  # of a body that is short enough to be held back
 _NEVER: frozenset[bytes] = frozenset()
 # Values of these headers that change nothing; any other value of them is for the door to judge.
@@ -61,10 +62,10 @@ class Express:
             if name in checks:
                 if value not in checks[name]:
                     return None
-                needed += name in NEEDED
+                needed += NEEDED.get(name, 0)
             elif name == b"content-length" and len(value) > LENGTH_DIGITS:
                 return None
-        return found if needed == len(NEEDED) else None
+        return found if needed == EACH_ONCE else None
 
     def take(self, served: Served, body: bytes, answered: Callable[[ExpressAsk], None]) -> ExpressAsk | None:
         """Puts a good question into its model's lane; None where the door has to look at it."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import structlog
 
 from assay.domain.exchange import Exchange
 from assay.domain.prediction import Prediction
@@ -23,8 +24,10 @@ from assay.store.recorder import Entry
 from assay.web.process import Process, exchange_row
 from assay.web.requests import Request, Send
 
+log = structlog.get_logger("assay")
 _encode = msgspec.json.Encoder().encode
 Headers = list[tuple[bytes, bytes]]
+LONG_BODY_BYTES = 65_536
 
 
 class HttpAsk(Awaited):
@@ -71,7 +74,10 @@ class PredictRoute:
         version = version or served.version()
         if len(body) > self._limit_of_one and body.lstrip()[:1] != b"[":
             raise BodyTooLarge(f"One question is longer than {self._limit_of_one} bytes.")
-        questions, single = version.reader.read(body)
+        if len(body) > LONG_BODY_BYTES:
+            questions, single = await asyncio.to_thread(version.reader.read, body)
+        else:
+            questions, single = version.reader.read(body)
         key = request.idempotency_key() if self._idempotent else None
         ask = HttpAsk(request, questions, version, single=single, key=key)
         if key is None:
@@ -131,5 +137,9 @@ def render(answered: Answered, *, single: bool) -> bytes:
 async def reply(send: Send, status: int, body: bytes, headers: Headers, length: int | None = None) -> None:
     """Sends a whole response; `length` is that of the body where it is not sent (HEAD)."""
     told = str(len(body) if length is None else length).encode()
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", told)]})
-    await send({"type": "http.response.body", "body": body})
+    start = {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", told)]}
+    try:
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+    except (OSError, RuntimeError):
+        log.info("client_gone", status=status)  # what it asked is recorded all the same

@@ -41,6 +41,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._since_us = ticks_us()
         self._stuck_us = 0
         self._idle_since_us = 0
+        self._refused = False
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self.refuse(503, "too_many_connections", "The server has as many connections as it accepts.")
@@ -63,14 +64,16 @@ class GuardedProtocol(HttpToolsProtocol):
         last.keep_alive = False
         return True
 
-    def on_message_begin(self) -> None:
-        """A request's first line."""
-        super().on_message_begin()
-        self._in_head = True
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what comes after the body (a trailer) is not one, and could otherwise take a header's place."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Refuses what two readers could understand differently, before anything is answered."""
         self._in_head = False
+        if self._refused:
+            return
         # the bytes received are more than the head's own: only where they are many is it measured
         if len(self.headers) > MAX_HEADERS or (
             self._head_bytes > MAX_HEAD_BYTES and _size(self.url, self.headers) > MAX_HEAD_BYTES
@@ -89,12 +92,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def complete(self) -> None:
         """What becomes of it once its body is there."""
-        if self.cycle is not None:
+        if self.cycle is not None and not self._refused:
             super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; of a refused request nothing is kept."""
-        if self.cycle is not None:
+        if self.cycle is not None and not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -110,7 +113,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def refuse(self, status: int, code: str, detail: str) -> None:
         """Says why, and closes: after bad framing nobody knows where the next request begins."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing() or self._refused:
+            return
+        self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body:
+            self.cycle.keep_alive = False  # who asked before is answered first; then the connection ends
             return
         reason = _REASONS[status]
         body = msgspec.json.encode(

@@ -81,6 +81,11 @@ class Request:
         if accept not in _ACCEPTED and not _accepts_json(accept):
             raise NotAcceptable
 
+    def says_json(self) -> bool:
+        """Whether the body is called JSON, in any of the ways that a framework would read as JSON."""
+        kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+
     def idempotency_key(self) -> str | None:
         """The client's Idempotency-Key, scoped by the route; raises BadIdempotencyKey."""
         told = self.headers.get(b"idempotency-key")

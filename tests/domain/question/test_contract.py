@@ -60,7 +60,7 @@ def test_the_words_of_a_complete_question_are_counted_where_their_number_is_know
 def test_the_example_would_be_accepted() -> None:
     example = tiny.CONTRACT.example()
     assert example == tiny.QUESTION
-    assert row_faults(example, tiny.FIELDS, "#") == []
+    assert list(row_faults(example, tiny.FIELDS, "#")) == []
 
 
 def test_the_schema_names_required_fields_and_forbids_others() -> None:

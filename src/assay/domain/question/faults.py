@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,24 +16,27 @@ MAX_KEYS = 1_000
 RowT = TypeVar("RowT")
 
 
-def row_faults(row: Any, fields: Mapping[str, Field], at: str) -> list[Fault]:
-    """Every fault of one row; `at` is the JSON pointer of the row."""
+def row_faults(row: Any, fields: Mapping[str, Field], at: str) -> Iterator[Fault]:
+    """Every fault of one row, found as they are asked for; `at` is the JSON pointer of the row."""
     if not isinstance(row, dict):
-        return [Fault(at, "expected an object with the fields " + ", ".join(fields), "wrong_type")]
+        yield Fault(at, "expected an object with the fields " + ", ".join(fields), "wrong_type")
+        return
     if len(row) > MAX_KEYS:
-        return [Fault(at, f"has {len(row)} keys; at most {MAX_KEYS} are read", "too_many_keys")]
-    found = [_unknown(key, fields, at) for key in row if key not in fields]
+        yield Fault(at, f"has {len(row)} keys; at most {MAX_KEYS} are read", "too_many_keys")
+        return
+    yield from (_unknown(key, fields, at) for key in row if key not in fields)
+    yield from _field_faults(row, fields, at)
+
+
+def _field_faults(row: dict[str, Any], fields: Mapping[str, Field], at: str) -> Iterator[Fault]:
     for name, field in fields.items():
-        if name not in row:
-            if not field.nullable:
-                found.append(
-                    Fault(f"{at}/{name}", f"is missing; it must be {field.rule()}", "missing_feature", field.values)
-                )
-            continue
-        fault = _fault(row[name], field, f"{at}/{name}")
-        if fault:
-            found.append(fault)
-    return found
+        where = f"{at}/{name}"
+        if name in row:
+            fault = _fault(row[name], field, where)
+            if fault:
+                yield fault
+        elif not field.nullable:
+            yield Fault(where, f"is missing; it must be {field.rule()}", "missing_feature", field.values)
 
 
 def row_of(row: dict[str, Any], fields: Mapping[str, Field], kind: type[RowT]) -> RowT:

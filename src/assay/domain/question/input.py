@@ -43,9 +43,9 @@ class Input(msgspec.Struct, metaclass=InputMeta):
     @classmethod
     def take(cls, asked: Any) -> Self:
         """The input from values that are already parsed; raises QuestionInvalid, which names every fault."""
-        found = row_faults(asked, cls.assay_fields, "#")
+        found = tuple(row_faults(asked, cls.assay_fields, "#"))
         if found:
-            raise QuestionInvalid(tuple(found))
+            raise QuestionInvalid(found)
         return row_of(asked, cls.assay_fields, cls)
 
     # FastAPI asks types how to be validated and described in pydantic's own words, which are plain dictionaries.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -28,8 +30,8 @@ from assay.errors import (
 MAX_DEPTH = 32
 MAX_FAULTS = 100
 MAX_NUMBER_LENGTH = 400
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET = re.compile(r"[\[\]{}]")
+# A string (one that is not closed reaches to the end, so that nothing is scanned twice) or a bracket.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
 
 class QuestionReader:
@@ -59,9 +61,7 @@ class QuestionReader:
 
     def take(self, asked: Any) -> Any:
         """One row from values that are already parsed; raises QuestionInvalid."""
-        found = row_faults(asked, self._contract.fields, "#")
-        if found:
-            raise QuestionInvalid(tuple(found[:MAX_FAULTS]), len(found))
+        _refuse(row_faults(asked, self._contract.fields, "#"))
         return row_of(asked, self._contract.fields, self._contract.question)
 
     def _read_slowly(self, body: bytes) -> tuple[list[Any], bool]:
@@ -76,10 +76,15 @@ class QuestionReader:
             raise QuestionInvalid((Fault("#", "the list is empty", "empty_batch"),))
         if len(asked) > self._max_rows:
             raise TooManyRows(len(asked), self._max_rows)
-        found = [fault for i, row in enumerate(asked) for fault in row_faults(row, self._contract.fields, f"#/{i}")]
-        if found:
-            raise QuestionInvalid(tuple(found[:MAX_FAULTS]), len(found))
+        _refuse(fault for i, row in enumerate(asked) for fault in row_faults(row, self._contract.fields, f"#/{i}"))
         return [row_of(row, self._contract.fields, self._contract.question) for row in asked], False
+
+
+def _refuse(faults: Iterator[Fault]) -> None:
+    """Raises QuestionInvalid with the first faults; the search ends there, for a long list may be full of them."""
+    found = tuple(islice(faults, MAX_FAULTS))
+    if found:
+        raise QuestionInvalid(found, more=next(faults, None) is not None)
 
 
 def strict_json(body: bytes) -> Any:
@@ -118,8 +123,11 @@ def kind_of(value: Any) -> str:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for bracket in _BRACKET.finditer(_STRING.sub("", text) if '"' in text else text):
-        depth += 1 if bracket.group() in "[{" else -1
+    for token in _TOKEN.finditer(text):
+        mark = text[token.start()]
+        if mark == '"':
+            continue
+        depth += 1 if mark in "[{" else -1
         if depth > MAX_DEPTH:
             raise TooDeep
 

@@ -43,7 +43,7 @@ async def refused(_request: Request, error: Exception) -> Response:
     status, body, headers = problem_of(_known(error), conversation.id if conversation else "")
     named = {"cache-control": "no-store"} | {name.decode(): value.decode() for name, value in headers}
     if isinstance(error, HTTPException):
-        named |= error.headers or {}
+        named |= {name.lower(): value for name, value in (error.headers or {}).items()}
     return Response(body, status, named, CONTENT_TYPE.decode())
 
 
