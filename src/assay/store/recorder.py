@@ -40,7 +40,7 @@ class Recorder:
         self._gate = threading.Lock()
         self._lead = threading.Lock()
         self._connection: Any = None
-        self._log_path = database.path.with_name(database.path.name + "-wal")
+        self._log_path = f"{database.path}-wal"
         self._log: tuple[int, int] | None = None  # the log file that our connection has open
 
     def record(self, entries: list[Entry]) -> None:
