@@ -40,6 +40,13 @@ def test_the_target_cannot_be_asked_as_well() -> None:
         model(target="carat")
 
 
+def test_a_model_has_a_gate_of_its_own_or_the_usual_one() -> None:
+    assert model().gate == assay.Gate()
+    assert model(gate=assay.Gate(margin=0.1)).gate.margin == 0.1
+    with pytest.raises(ApplicationInvalid, match=r"must be an assay\.Gate"):
+        model(gate={"margin": 0.1})
+
+
 def test_the_contract_says_all_that_was_declared() -> None:
     contract = model(unit="USD", floor=1.0, decimals=2, metric="r2", similar_by="carat").contract
     assert list(contract.fields) == ["cut", "depth", "carat"]

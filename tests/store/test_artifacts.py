@@ -91,3 +91,31 @@ def test_drafts_of_dead_writers_are_swept_and_those_of_living_ones_left(artifact
     assert not dead.exists()
     assert living.exists()
     assert kept.exists()
+
+
+def test_a_file_that_is_there_already_is_adopted(artifacts: Artifacts, tmp_path: Path) -> None:
+    for _ in range(2):  # again is the same
+        file = tmp_path / "given"
+        file.write_bytes(b"rows")
+        artifacts.take(file, sha256(b"rows").hexdigest())
+        assert not file.exists()
+    assert artifacts.get(sha256(b"rows").hexdigest()) == b"rows"
+
+
+def test_a_file_that_nothing_names_can_be_dropped(artifacts: Artifacts) -> None:
+    name = artifacts.put(b"x")
+    artifacts.drop(name)
+    artifacts.drop(name)
+    assert not artifacts.path(name).exists()
+
+
+def test_a_file_that_is_read_in_place_is_confirmed_first(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path)
+    name = artifacts.put(b"rows")
+    assert artifacts.confirmed(name).read_bytes() == b"rows"
+    artifacts.path(name).write_bytes(b"r0ws")
+    with pytest.raises(ArtifactRejected, match="damaged"):
+        artifacts.confirmed(name)
+    artifacts.path(name).unlink()
+    with pytest.raises(ArtifactRejected, match="missing"):
+        artifacts.confirmed(name)

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from assay.errors import AssayError, StoreUnavailable
 from assay.store.database import WAL_RESET_FIXED, Database
@@ -73,6 +73,22 @@ def test_a_block_that_fails_leaves_nothing_behind(counting: Database) -> None:
         connection.execute(text("UPDATE counter SET n = 5"))
         raise RuntimeError
     assert counter(counting) == 0
+
+
+def test_a_process_whose_fence_is_down_writes_nothing_and_reads_on(counting: Database) -> None:
+    class Fenced(AssayError):
+        """No more."""
+
+    def fence(connection: Connection) -> None:
+        if connection.execute(text("SELECT n FROM counter")).scalar_one() == 1:
+            raise Fenced
+
+    counting.fence = fence
+    with counting.writing() as connection:
+        connection.execute(text("UPDATE counter SET n = 1"))
+    with pytest.raises(Fenced), counting.writing() as connection:
+        connection.execute(text("UPDATE counter SET n = 2"))
+    assert counter(counting) == 1
 
 
 def test_a_reader_keeps_its_view_while_others_write(counting: Database) -> None:

@@ -10,7 +10,9 @@ import pytest
 from assay.domain.version import Version
 from assay.errors import VersionNotFound
 from assay.store import versions
+from assay.store.audit import Audit
 from assay.store.database import Database
+from assay.store.paging import Window
 from assay.store.versions import Versions
 from tests import rows
 
@@ -65,3 +67,14 @@ def test_registrations_at_the_same_time_get_different_numbers(database: Database
     for thread in threads:
         thread.join()
     assert [one.number for one in Versions(database).all("stone")] == list(range(20, 0, -1))
+
+
+def test_a_name_is_taken_off_every_version_that_has_it(database: Database) -> None:
+    for label in ("rome", "rome", "paris"):
+        added(database, rows.version(label=label))
+    Versions(database).unlabel("stone", "rome", "a test")
+    assert [one.label for one in Versions(database).all("stone")] == ["paris", None, None]
+    with pytest.raises(VersionNotFound, match="rome"):
+        Versions(database).unlabel("stone", "rome", "a test")
+    (entry,) = Audit(database).page(Window(), action="version.unlabel").entries
+    assert entry.before == {"label": "rome", "versions": [1, 2]}

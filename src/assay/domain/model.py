@@ -13,6 +13,7 @@ from assay.domain.question.contract import Contract, Similar, Target
 from assay.domain.question.field import Field
 from assay.domain.question.input import Input
 from assay.domain.recipe import Recipe
+from assay.domain.releases.gate import Gate
 from assay.errors import ApplicationInvalid, NotServing
 
 QuestionT = TypeVar("QuestionT", bound=Input)
@@ -39,6 +40,7 @@ class Model(Generic[QuestionT]):
     rows: a share of `test_size`, drawn with `seed` as scikit-learn's `train_test_split` draws.
     Similar rows are equal in every grade and category, and near in the numeric field `similar_by`.
     `trusted` are classes of the author's own that a stored pipeline may hold.
+    `gate` says what a new version must show before it answers, and what takes the word from it again.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Model(Generic[QuestionT]):
     seed: int = 42
     similar_by: str | None = None
     trusted: tuple[type, ...] = ()
+    gate: Gate = field(default_factory=Gate)
     recipes: dict[str, Recipe] = field(default_factory=dict, init=False)
     cleaning: Maker | None = field(default=None, init=False)
     answering: Answering | None = field(default=None, init=False, repr=False)
@@ -70,6 +73,8 @@ class Model(Generic[QuestionT]):
             )
         if self.target in self.fields:
             raise ApplicationInvalid(f"{self.target!r} is the target of {self.name!r} and cannot be asked as well.")
+        if not isinstance(self.gate, Gate):
+            raise ApplicationInvalid(f"The gate of {self.name!r} must be an assay.Gate, and is {self.gate!r}.")
 
     @property
     def fields(self) -> dict[str, Field]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from assay.domain.metric import rank_key
 from assay.domain.question.contract import Contract
 
 Status = Literal["ready", "failed", "broken"]
@@ -42,7 +43,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One registered training run. `manifest` is None where it failed, and `error` then says why."""
+    """One registered training run. `manifest` is None where it failed, and `error` then says why.
+
+    `label` is the name that whoever asked for the training gave to its outcome.
+    """
 
     model: str
     number: int
@@ -62,3 +66,15 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     test_rows: int = 0
     took_ms: int = 0
     error: str = ""
+    label: str | None = None
+
+
+def ranked(versions: list[Version], metric: str) -> list[Version]:
+    """The best first by the metric, in its direction; those without it last."""
+    return sorted(
+        versions,
+        key=lambda one: (
+            one.status != "ready",
+            rank_key(metric, one.metrics[metric]) if metric in one.metrics else 0.0,
+        ),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from assay.clock import new_id, now_us
@@ -35,6 +35,18 @@ class Artifacts:
             _sync_folder(folder)
         return name
 
+    def take(self, file: Path, name: str) -> None:
+        """Adopts a file of the same file system that is synced and has this hash; it survives a power loss then."""
+        kept = self.path(name)
+        kept.parent.mkdir(exist_ok=True, mode=0o700)
+        file.replace(kept)
+        for folder in (kept.parent, self._folder):
+            _sync_folder(folder)
+
+    def drop(self, name: str) -> None:
+        """Removes a file that nothing names any more."""
+        self.path(name).unlink(missing_ok=True)
+
     def get(self, name: str) -> bytes:
         """The bytes, once their hash is confirmed; raises ArtifactRejected."""
         try:
@@ -44,6 +56,18 @@ class Artifacts:
         if self._check and sha256(data).hexdigest() != name:
             raise ArtifactRejected(f"The file {name[:12]}… is damaged: its content does not have its hash.")
         return data
+
+    def confirmed(self, name: str) -> Path:
+        """Where a file too long to be held is, once its hash is confirmed; raises ArtifactRejected."""
+        kept = self.path(name)
+        try:
+            with kept.open("rb") as file:
+                found = file_digest(file, "sha256").hexdigest()
+        except OSError as missing:
+            raise ArtifactRejected(f"The file {name[:12]}… is missing or cannot be read.") from missing
+        if self._check and found != name:
+            raise ArtifactRejected(f"The file {name[:12]}… is damaged: its content does not have its hash.")
+        return kept
 
     def path(self, name: str) -> Path:
         """Where the file of this name is, whether or not it exists."""

@@ -6,7 +6,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Database:
 
     def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
         self.path = path
+        self.fence: Callable[[Connection], None] | None = None  # raises where this process may not write any more
         self._synchronous = synchronous
         self._turn = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -121,10 +122,12 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction, committed at the end of the block or not at all; raises StoreUnavailable."""
+        """One transaction, committed at the end of the block or not at all; raises StoreUnavailable, or what `fence` raises."""
         with _translating(), self.turn(), self.engine.connect() as connection:
             writer = connection.execution_options(assay_writes=True)
             with writer.begin():
+                if self.fence is not None:
+                    self.fence(writer)
                 yield writer
 
     def health(self) -> tuple[list[str], str, int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, insert, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, insert, select, update
 
-from assay.domain.dataset import Dataset
+from assay.domain.dataset import Dataset, PartFacts
 from assay.store.database import Database, metadata
 
 datasets = Table(
@@ -20,7 +20,15 @@ datasets = Table(
     Column("removed", Integer, nullable=False),
     Column("columns", String, nullable=False),  # JSON
     Column("removed_file", String(64)),
+    Column("parent", String(64)),
+    Column("fresh", Integer, nullable=False),
+    Column("held_out", Integer, nullable=False),
+    Column("duplicates", Integer, nullable=False),
+    Column("parts", String, nullable=False),  # JSON
+    Column("profile", String, nullable=False),  # JSON
 )  # fmt: skip
+
+_JSON: dict[str, Any] = {"columns": dict[str, str], "parts": tuple[PartFacts, ...], "profile": dict[str, Any]}
 
 
 class Datasets:
@@ -44,16 +52,19 @@ class Datasets:
 
 
 def add(connection: Connection, dataset: Dataset) -> None:
-    """Registers a snapshot within the caller's transaction; the same rows again are the same snapshot."""
-    known = select(datasets.c.id).where(datasets.c.model == dataset.model, datasets.c.id == dataset.id)
-    if connection.execute(known).first() is None:
+    """Registers a snapshot within the caller's transaction; the same rows again are the same snapshot.
+
+    Only where they were seen last is then written anew: what goes on from that place goes on from them.
+    """
+    known = (datasets.c.model == dataset.model) & (datasets.c.id == dataset.id)
+    if connection.execute(update(datasets).where(known).values(source=dataset.source)).rowcount == 0:
         values = msgspec.structs.asdict(dataset)
-        values["columns"] = msgspec.json.encode(dataset.columns).decode()
+        values |= {name: msgspec.json.encode(values[name]).decode() for name in _JSON}
         connection.execute(insert(datasets).values(values))
 
 
 def dataset_of(row: Row[Any]) -> Dataset:
     """The noun of a row."""
     kept = dict(row._mapping)
-    kept["columns"] = msgspec.json.decode(kept["columns"])
+    kept |= {name: msgspec.json.decode(kept[name], type=kind) for name, kind in _JSON.items()}
     return Dataset(**kept)

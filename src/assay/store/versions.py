@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Tab
 
 from assay.domain.version import Status, Version
 from assay.errors import VersionNotFound
+from assay.store.audit import note
 from assay.store.database import Database, metadata
 
 versions = Table(
@@ -31,6 +32,7 @@ versions = Table(
     Column("test_rows", Integer, nullable=False),
     Column("took_ms", BigInteger, nullable=False),
     Column("error", String, nullable=False),
+    Column("label", String(128), index=True),
 )  # fmt: skip
 
 _JSON = ("parameters", "metrics", "segments", "libraries")
@@ -67,6 +69,16 @@ class Versions:
         query = update(versions).where(versions.c.model == model, versions.c.number == number)
         with self._database.writing() as connection:
             connection.execute(query.values(status=status, error=error))
+
+    def unlabel(self, model: str, label: str, by: str) -> None:
+        """Takes a client's own name off the versions that have it; raises VersionNotFound where none has."""
+        mine = (versions.c.model == model, versions.c.label == label)
+        with self._database.writing() as connection:
+            numbers = list(connection.execute(select(versions.c.number).where(*mine)).scalars())
+            if not numbers:
+                raise VersionNotFound(model, label)
+            connection.execute(update(versions).where(*mine).values(label=None))
+            note(connection, "version.unlabel", model, by=by, before={"label": label, "versions": numbers})
 
 
 def add(connection: Connection, version: Version) -> Version:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from assay.errors import SchemaTooNew
-from assay.store import datasets, evaluations, exchanges, predictions, rollouts, schema, versions
+from assay.store import schema
 from assay.store.database import Database, metadata
+from tests.architecture.tree import PACKAGE
 
-TABLES = {
-    module.__name__.rpartition(".")[2] for module in (datasets, evaluations, exchanges, predictions, rollouts, versions)
-}
+for found in sorted((PACKAGE / "store").rglob("*.py")):  # whatever declares a table has declared it from here on
+    if found.name != "__init__.py" and "schema" not in found.parts:
+        import_module(".".join(("assay", *found.relative_to(PACKAGE).with_suffix("").parts)))
+TABLES = set(metadata.tables)
 
 
 @pytest.fixture

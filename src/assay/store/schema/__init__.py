@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from assay.errors import SchemaTooNew
 from assay.store.database import Database
 
-HEAD = "0001"
+HEAD = "0002"
 VERSION_TABLE = "schema_version"
 
 

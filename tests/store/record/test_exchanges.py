@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from assay.store import exchanges
 from assay.store.database import Database
-from assay.store.exchanges import Exchanges
 from assay.store.paging import Window
-from assay.store.recorder import Entry, Recorder
+from assay.store.record import exchanges
+from assay.store.record.exchanges import Exchanges
+from assay.store.record.recorder import Entry, Recorder
 from tests import rows
 
 
@@ -58,3 +58,27 @@ def test_exchanges_are_counted(recorded: Exchanges, database: Database) -> None:
 def test_the_columns_are_those_of_the_noun(recorded: Exchanges) -> None:
     (found, *_) = recorded.page(Window(limit=1)).entries
     assert found.__struct_fields__ == exchanges.COLUMNS
+
+
+def test_statuses_of_a_models_addresses_between_two_times_are_found(database: Database) -> None:
+    at = 1_700_000_000_000_000
+    told = [
+        ("POST", "/v1/models/stone/predict", 200), ("POST", "/v1/models/stone/explain", 500),
+        ("GET", "/v1/models/stone/versions", 503), ("POST", "/v1/models/stone_2/predict", 501), ("POST", "/price", 502),
+        ("GET", "/price", 504), ("POST", "/prices", 505), ("POST", "/v1/models/stone/predict", 422),
+    ]  # fmt: skip
+    recorder = Recorder(database)
+    values = [
+        rows.exchange_values(id=f"{at // 1000 + i:012x}{i:020x}", at=at, method=method, path=path, status=status)
+        for i, (method, path, status) in enumerate(told)
+    ]
+    recorder.record([Entry(value, []) for value in values])
+    recorder.close()
+    collection = Exchanges(database)
+    prefix, whole = "/v1/models/stone/", {"since": 0, "until": 2 * at}
+    assert collection.paths([values[4][0], values[5][0], "f" * 32]) == {"/price"}
+    assert collection.statuses(prefix, set(), **whole, limit=10) == [422, 500, 200]
+    assert collection.statuses(prefix, {"/price"}, **whole, limit=10) == [422, 504, 502, 500, 200]
+    assert collection.statuses(prefix, {"/price"}, **whole, limit=2) == [422, 504]
+    assert collection.statuses(prefix, {"/price"}, since=at + 1_000, until=at + 5_000, limit=10) == [502, 500]
+    assert collection.statuses("/v1/models/stone_/", set(), **whole, limit=10) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from assay.domain.rollout import Rollout
+from assay.domain.releases.rollout import Rollout
 
 ROLLOUT = Rollout(id="0" * 32, at=1, model="stone", version=2)
 

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, func, insert, select
 
-from assay.domain.rollout import Rollout
+from assay.domain.releases.rollout import Rollout
+from assay.errors import PromotionOvertaken
+from assay.store.audit import note
 from assay.store.database import Database, metadata
 
 rollouts = Table(
@@ -39,6 +41,13 @@ class Rollouts:
         with self._database.reading() as connection:
             return ruling(connection, model)
 
+    def at(self, model: str, at: int) -> Rollout | None:
+        """The decision that ruled the model at a time in microseconds; None before the first."""
+        query = select(rollouts).where(rollouts.c.model == model, rollouts.c.at <= at)
+        with self._database.reading() as connection:
+            row = connection.execute(query.order_by(rollouts.c.sequence.desc()).limit(1)).first()
+        return rollout_of(row) if row else None
+
     def history(self, model: str) -> list[Rollout]:
         """Every decision on the model, the newest first."""
         query = select(rollouts).where(rollouts.c.model == model).order_by(rollouts.c.sequence.desc())
@@ -48,10 +57,24 @@ class Rollouts:
     def append(self, rollout: Rollout) -> Rollout:
         """Decides; `previous` is filled in from the row that ruled until now."""
         with self._database.writing() as connection:
-            before = ruling(connection, rollout.model)
-            decided = msgspec.structs.replace(rollout, previous=before.version if before else None)
-            connection.execute(insert(rollouts).values(msgspec.structs.asdict(decided)))
-        return decided
+            return append(connection, rollout)
+
+
+def append(connection: Connection, rollout: Rollout, instead_of: str | None = None) -> Rollout:
+    """Decides within the caller's transaction, and writes down who did; `previous` is who ruled until now.
+
+    `instead_of` is the id of the decision that must still rule; raises PromotionOvertaken where another does.
+    """
+    before = ruling(connection, rollout.model)
+    if instead_of is not None and (before is None or before.id != instead_of):
+        raise PromotionOvertaken(rollout.model, rollout.version)
+    decided = msgspec.structs.replace(rollout, previous=before.version if before else None)
+    connection.execute(insert(rollouts).values(msgspec.structs.asdict(decided)))
+    note(
+        connection, "promote", rollout.model, by=rollout.by, reason=rollout.reason,
+        before=decided.previous, after=decided.version,
+    )  # fmt: skip
+    return decided
 
 
 def ruling(connection: Connection, model: str) -> Rollout | None:

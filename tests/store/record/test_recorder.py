@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from assay.clock import new_id
 from assay.errors import AlreadyAnswered, StoreUnavailable, Unstorable
 from assay.store.database import Database
-from assay.store.exchanges import Exchanges
 from assay.store.paging import Window
-from assay.store.predictions import Predictions
-from assay.store.recorder import Entry, Recorder
+from assay.store.record.exchanges import Exchanges
+from assay.store.record.predictions import Predictions
+from assay.store.record.recorder import Entry, Recorder
 from tests import rows
 
 

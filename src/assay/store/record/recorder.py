@@ -10,8 +10,8 @@ import threading
 from typing import Any
 
 from assay.errors import AlreadyAnswered, AssayError, StoreUnavailable, Unstorable
-from assay.store import exchanges, predictions
 from assay.store.database import Database, SqliteError, SqliteIntegrityError, SqliteOperationalError, identity
+from assay.store.record import exchanges, predictions
 
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
 CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)

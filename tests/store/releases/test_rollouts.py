@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from assay.store.database import Database
-from assay.store.rollouts import Rollouts
+from assay.store.releases.rollouts import Rollouts
 from tests import rows
 
 
@@ -40,6 +40,13 @@ def test_every_decision_on_any_model_is_noticed(database: Database) -> None:
         seen.append(collection.newest())
     assert len(set(seen)) == 4
     assert seen == sorted(seen)
+
+
+def test_who_ruled_at_a_time_is_known(database: Database) -> None:
+    collection = Rollouts(database)
+    first, second = (collection.append(rows.rollout(number, at=100 * number)) for number in (1, 2))
+    collection.append(rows.rollout(7, model="other", at=150))
+    assert [collection.at("stone", at) for at in (99, 100, 199, 200, 10**15)] == [None, first, first, second, second]
 
 
 def test_decisions_at_the_same_time_form_one_chain(database: Database) -> None:

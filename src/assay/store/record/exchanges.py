@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBina
 from assay.domain.exchange import Exchange
 from assay.store.database import Database, metadata
 from assay.store.paging import Page, Window, cursor_of, window
+from assay.store.record.predictions import LOOK_BACK, first_id
 
 exchanges = Table(
     "exchanges", metadata,
@@ -65,6 +66,27 @@ class Exchanges:
         with self._database.reading() as connection:
             row = connection.execute(select(exchanges).where(exchanges.c.id == exchange)).first()
         return exchange_of(row) if row else None
+
+    def paths(self, exchanges_of: list[str]) -> set[str]:
+        """The different addresses of these exchanges."""
+        query = select(exchanges.c.path).where(exchanges.c.id.in_(exchanges_of)).distinct()
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
+    def statuses(self, prefix: str, others: set[str], *, since: int, until: int, limit: int) -> list[int]:
+        """The newest statuses between two times of POSTs whose address begins with the prefix, and of the other addresses.
+
+        At most `limit`, and only of the last rows that are looked at.
+        """
+        within = select(exchanges.c.id, exchanges.c.method, exchanges.c.path, exchanges.c.status).where(
+            exchanges.c.id >= first_id(since), exchanges.c.id < first_id(until)
+        )
+        newest = within.order_by(exchanges.c.id.desc()).limit(LOOK_BACK).subquery()
+        posted = newest.c.path.startswith(prefix, autoescape=True) & (newest.c.method == "POST")
+        query = select(newest.c.status).where(posted | newest.c.path.in_(sorted(others)))
+        query = query.order_by(newest.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def by_idempotency_key(self, key: str) -> Exchange | None:
         """The exchange that first carried this key (scoped by its route)."""

@@ -1,0 +1,1 @@
+"""What clients give to be kept: rows under a name, and questions batch by batch."""

@@ -1,0 +1,34 @@
+"""A verdict: what was found about a version before, while or after it was given the word, with the evidence."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["gate", "proof", "guard"]
+Outcome = Literal["passed", "failed", "waiting", "approved"]
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that was held against the version, whether it keeps it, and the figures that say so in one sentence."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """`against` is the version that ruled then, `waiting` means that a person has to approve; `evidence` is JSON-able."""
+
+    id: str
+    at: int
+    model: str
+    version: int
+    kind: Kind
+    outcome: Outcome
+    against: int | None = None
+    dataset: str | None = None
+    checks: tuple[Check, ...] = ()
+    evidence: dict[str, Any] = {}
+    by: str = ""

@@ -1,0 +1,1 @@
+"""The record: every exchange, every prediction, and the group commit that writes them."""

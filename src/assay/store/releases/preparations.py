@@ -1,0 +1,111 @@
+"""The tables `preparations` and `acknowledgements`: a version that is about to answer, and who has it ready."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, func, insert, select, update
+
+from assay.clock import new_id, now_us
+from assay.errors import PromotionInProgress
+from assay.store.database import Database, metadata
+
+preparations = Table(
+    "preparations", metadata,
+    Column("sequence", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("reason", String, nullable=False),
+)  # fmt: skip
+acknowledgements = Table(
+    "acknowledgements", metadata,
+    Column("preparation", String(32), primary_key=True),
+    Column("process", String(32), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("error", String, nullable=False),
+)  # fmt: skip
+
+State = Literal["preparing", "committed", "aborted"]
+
+
+class Preparation(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that every process is to load before any of them answers with it."""
+
+    sequence: int
+    id: str
+    at: int
+    model: str
+    version: int
+    state: State
+    by: str
+    reason: str = ""
+
+
+class Preparations:
+    """The collection. Of one model at most one is open: two promotions at once would each undo the other's switch."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def propose(self, model: str, version: int, *, by: str, patience_us: int, override: bool = False) -> Preparation:
+        """Asks every process to load the version; raises PromotionInProgress.
+
+        One that is open longer than `patience_us` was left behind by a promoter that died, and is aborted; with
+        `override` so is any other: a way back must not wait for a way forward.
+        """
+        with self._database.writing() as connection:
+            query = select(preparations).where(preparations.c.model == model, preparations.c.state == "preparing")
+            for row in connection.execute(query).all():
+                if row.at > now_us() - patience_us and not override:
+                    raise PromotionInProgress(model, row.version)
+                settle(connection, row.id, "aborted", f"overtaken by version {version}")
+            found = Preparation(
+                sequence=0, id=new_id(), at=now_us(), model=model, version=version, state="preparing", by=by
+            )
+            values = msgspec.structs.asdict(found)
+            del values["sequence"]
+            made = connection.execute(insert(preparations).values(values).returning(preparations.c.sequence)).scalar()
+        return msgspec.structs.replace(found, sequence=int(made or 0))
+
+    def newest(self) -> int:
+        """The sequence of the newest one; 0 if there is none. Cheap enough to be polled."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.max(preparations.c.sequence))).scalar() or 0)
+
+    def open(self) -> list[Preparation]:
+        """Those that are being prepared."""
+        query = select(preparations).where(preparations.c.state == "preparing").order_by(preparations.c.sequence)
+        with self._database.reading() as connection:
+            return [Preparation(**row._mapping) for row in connection.execute(query)]
+
+    def acknowledge(self, preparation: str, process: str, error: str = "") -> None:
+        """This process has the version ready, or the `error` says why not; said twice, the first counts."""
+        known = select(acknowledgements.c.process).where(
+            acknowledgements.c.preparation == preparation, acknowledgements.c.process == process
+        )
+        with self._database.writing() as connection:
+            if connection.execute(known).first() is None:
+                values = {"preparation": preparation, "process": process, "at": now_us(), "error": error}
+                connection.execute(insert(acknowledgements).values(values))
+
+    def acknowledged(self, preparation: str) -> dict[str, str]:
+        """Who has answered, each with its error ("" where it has the version ready)."""
+        query = select(acknowledgements).where(acknowledgements.c.preparation == preparation)
+        with self._database.reading() as connection:
+            return {row.process: row.error for row in connection.execute(query)}
+
+    def abort(self, preparation: str, reason: str) -> None:
+        """The processes let go of the version."""
+        with self._database.writing() as connection:
+            settle(connection, preparation, "aborted", reason)
+
+
+def settle(connection: Connection, preparation: str, state: State, reason: str) -> bool:
+    """Ends a preparation within the caller's transaction; False where somebody else has ended it already."""
+    open_one = update(preparations).where(preparations.c.id == preparation, preparations.c.state == "preparing")
+    return connection.execute(open_one.values(state=state, reason=reason)).rowcount == 1
