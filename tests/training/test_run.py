@@ -15,13 +15,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 import assay
-from assay.domain.rollout import Rollout
-from assay.domain.version import Version
+from assay.domain.recipe import Recipe
+from assay.domain.releases.rollout import Rollout
+from assay.domain.version import Version, ranked
 from assay.errors import ApplicationInvalid, DataInvalid
 from assay.recipes import ordinal
-from assay.training.run import Plan, Run, chosen, draft_version, ranked, run
-from assay.training.snapshot import Snapshot
-from assay.training.train import Failed, Fitted
+from assay.store.work.trials import KeptTrial
+from assay.training.run import Plan, Run, chosen, run
+from assay.training.snapshot import Known, Snapshot, Whole, take
+from assay.training.train import Failed, Fitted, draft_version
 from tests import rows as made
 
 
@@ -63,6 +65,17 @@ ROWS = pl.DataFrame({"carat": CARAT, "price": 1000 * CARAT + 10, "note": ["unuse
 )
 
 
+class Forgetful:
+    """Knows no trial and keeps none."""
+
+    def known(self) -> list[KeptTrial]:
+        """Nothing."""
+        return []
+
+    def keep(self, trial: KeptTrial) -> None:
+        """Forgets it."""
+
+
 class Kept:
     """Keeps in memory what an application would keep in its home, and notes the order."""
 
@@ -70,6 +83,7 @@ class Kept:
         self.steps: list[str] = []
         self.parts: list[tuple[int, int]] = []
         self.asked: list[Any] = []
+        self.before: Known | None = None
 
     def keep_snapshot(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot, with the file in which the removed rows are."""
@@ -87,9 +101,17 @@ class Kept:
         self.parts.append((train.height, test.height))
         return self._keep("fitted", draft)
 
-    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | str:
+    def known(self) -> Known | None:
+        """What was learnt from before, if the test says so."""
+        return self.before
+
+    def memory(self, recipe: Recipe, facts: dict[str, Any]) -> Forgetful:
+        """None."""
+        return Forgetful()
+
+    def promote(self, candidates: list[Version]) -> Rollout | str:
         """The first candidate."""
-        self.asked.append(([one.recipe for one in candidates], test.height, dataset))
+        self.asked.append([one.recipe for one in candidates])
         return made.rollout(candidates[0].number)
 
     def _keep(self, what: str, draft: Version) -> Version:
@@ -134,7 +156,7 @@ def test_rows_that_were_removed_are_counted_and_their_file_is_named() -> None:
 def test_who_answers_is_asked_once_about_every_recipe_or_not_at_all() -> None:
     kept = Kept()
     done = trained(kept)
-    assert kept.asked == [(["constant", "linear", "broken", "tuned"], done.test_rows, done.dataset)]
+    assert kept.asked == [["constant", "linear", "broken", "tuned"]]
     assert done.rollout is not None
     silent = Kept()
     assert trained(silent, promote=False).rollout is None
@@ -195,3 +217,31 @@ def test_a_draft_of_a_failure_has_no_figures() -> None:
         2,
         3,
     )
+
+
+def test_rows_that_were_all_learnt_from_are_not_learnt_from_again_unless_told_to() -> None:
+    kept, model = Kept(), stone()
+    before = take(model, ROWS, "here")
+    kept.before = Known.of(model, before.dataset.id, before.rows)
+    done = trained(kept, again=False)
+    assert (done.versions, kept.steps, kept.asked) == ([], [], [])
+    assert "no rows that were not learnt from" in done.unchanged
+    assert done.dataset == before.dataset.id
+    assert trained(kept, only=("linear",)).versions
+
+
+def test_hyper_parameters_are_those_of_one_recipe() -> None:
+    kept = Kept()
+    with pytest.raises(ApplicationInvalid, match="belong to one recipe"):
+        trained(kept, parameters={"depth": 2})
+    assert kept.steps == []
+    done = trained(kept, only=("tuned",), parameters={"depth": 2})
+    assert done.versions[0].parameters == {"depth": 2}
+
+
+def test_what_became_of_each_part_is_told() -> None:
+    parts = [Whole("one", ROWS.head(50)), Whole("two", ROWS.tail(50)), Whole("three", pl.DataFrame(), "it is torn")]
+    done = run(stone(), parts, source="here", keeping=Kept(), plan=Plan(only=("linear",)))
+    assert [(part.name, part.rows, bool(part.refused)) for part in done.parts] == [
+        ("one", 50, False), ("two", 50, False), ("three", 0, True),
+    ]  # fmt: skip

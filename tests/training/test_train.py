@@ -16,6 +16,7 @@ from xgboost import XGBRegressor
 
 import assay
 from assay.recipes import ordinal
+from assay.store.work.trials import KeptTrial
 from assay.training.split import split
 from assay.training.train import Failed, Fitted, code_digest, fit, libraries
 
@@ -83,6 +84,24 @@ def test_a_tuned_recipe_is_made_again_with_its_best_parameters_and_learns_from_a
     assert np.array_equal(alone.predict(TEST.select("carat")), made.estimator.predict(TEST.select("carat")))
 
 
+def test_a_fit_says_how_its_search_went_and_takes_what_is_known() -> None:
+    kept: dict[int, KeptTrial] = {}
+
+    class Kept:
+        def known(self) -> list[KeptTrial]:
+            return list(kept.values())
+
+        def keep(self, trial: KeptTrial) -> None:
+            kept[trial.number] = trial
+
+    first, again = fitted("boosted", memory=Kept()), fitted("boosted", memory=Kept())
+    assert first.tuned is not None
+    assert again.tuned is not None
+    assert (first.tuned.trials, first.tuned.known, again.tuned.known) == (6, 0, 6)
+    assert (first.parameters, first.metrics) == (again.parameters, again.metrics)
+    assert fitted("linear").tuned is None
+
+
 def test_the_number_of_trials_can_be_said_anew() -> None:
     told: list[int] = []
     fitted("boosted", trials=2, progress=lambda done, of, best: told.append(of))
@@ -91,7 +110,7 @@ def test_the_number_of_trials_can_be_said_anew() -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("broken", "RuntimeError: no such thing (test_train.py, line 54)."), ("endless", "BadOutput: 12 rows were asked")],
+    [("broken", "RuntimeError: no such thing (test_train.py, line 55)."), ("endless", "BadOutput: 12 rows were asked")],
 )
 def test_a_recipe_that_fails_says_why_in_one_sentence(name: str, said: str) -> None:
     made = fit(stone(), stone().recipes[name], TRAIN, TEST)

@@ -53,7 +53,7 @@ def score(
     found = {
         name: {"rows": float(inside.sum())} | metrics(known[inside], answers[inside])
         for column, edges in segments.items()
-        for name, inside in _bins(column, rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy(), edges)
+        for name, inside in bins(column, rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy(), edges)
     }
     return Scores(rows=len(known), metrics=metrics(known, answers), segments=found)
 
@@ -73,7 +73,7 @@ def metrics(truth: NDArray[np.float64], answers: NDArray[np.float64]) -> dict[st
     return found
 
 
-def _bins(column: str, values: NDArray[np.float64], edges: Sequence[float]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def bins(column: str, values: NDArray[np.float64], edges: Sequence[float]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     if not edges:
         return
     below, above = values < edges[0], values >= edges[-1]

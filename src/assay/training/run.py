@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
-from assay.clock import now_us
-from assay.domain.metric import rank_key
+from assay.domain.dataset import PartFacts
 from assay.domain.model import Model
 from assay.domain.recipe import Recipe
-from assay.domain.rollout import Rollout
-from assay.domain.version import Version
+from assay.domain.releases.rollout import Rollout
+from assay.domain.version import Version, ranked
 from assay.errors import ApplicationInvalid
-from assay.training.snapshot import Removed, Snapshot, take
+from assay.training.keeping import Keeping
+from assay.training.snapshot import Removed, Rows, Snapshot, take
 from assay.training.split import split
-from assay.training.train import Failed, Fitted, code_digest, fit, libraries
+from assay.training.train import Failed, code_digest, draft_version, fit, libraries
 
 RunProgress = Callable[[str, int, int], None]
 
 
-class Keeping(Protocol):
-    """What becomes of a run's outcomes; the application provides it."""
-
-    def keep_snapshot(self, snapshot: Snapshot) -> Snapshot: ...
-    def keep_failed(self, draft: Version, snapshot: Snapshot) -> Version: ...
-    def keep_fitted(
-        self, draft: Version, fitted: Fitted, snapshot: Snapshot, train: pl.DataFrame, test: pl.DataFrame
-    ) -> Version: ...
-    def promote(self, candidates: list[Version], test: pl.DataFrame, dataset: str) -> Rollout | str: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run came to: its versions with the best first and failed ones last, and the decision it led to, if any."""
+    """What a run came to: its versions with the best first and failed ones last, and the decision it led to, if any.
+
+    `parts` says what became of each file or upload; of those that were refused nothing was learnt.
+    """
 
     model: str
     dataset: str
@@ -46,6 +38,7 @@ class Run:
     removed: tuple[Removed, ...]
     removed_file: str | None
     dropped: tuple[str, ...]
+    parts: tuple[PartFacts, ...]
     versions: list[Version]
     rollout: Rollout | None = None
     unchanged: str = ""  # why nothing changed, where nothing did
@@ -59,42 +52,60 @@ def _no_progress(_recipe: str, _done: int, _of: int) -> None:
 class Plan:
     """How a run is made: `trials` for every tuned recipe (their own number if None), `only` these recipes (all if none).
 
-    `progress` hears of the recipe, and of its trials done and planned.
+    `parameters` are a recipe's hyper-parameters, instead of those that it would be given or search. Not `again` ends the
+    run where the rows are those that were learnt from already. `progress` hears of the recipe, and of its trials done
+    and planned.
     """
 
     trials: int | None = None
     only: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] | None = None
     promote: bool = True
+    again: bool = True
     progress: RunProgress = _no_progress
 
 
-def run(model: Model[Any], rows: pl.DataFrame, *, source: str, keeping: Keeping, plan: Plan) -> Run:
+def run(model: Model[Any], rows: pl.DataFrame | Sequence[Rows], *, source: str, keeping: Keeping, plan: Plan) -> Run:
     """Trains and keeps every recipe; raises DataInvalid or ApplicationInvalid before anything is fitted."""
     recipes = chosen(model, plan.only)
-    snapshot = keeping.keep_snapshot(take(model, rows, source))
+    if plan.parameters is not None and len(recipes) != 1:
+        raise ApplicationInvalid("Hyper-parameters belong to one recipe; say which.")
+    known = keeping.known()
+    taken = take(model, rows, source, known)
+    if known is not None and taken.dataset.id == known.dataset and not plan.again:
+        return _run(model, taken, [], "because there are no rows that were not learnt from already")
+    snapshot = keeping.keep_snapshot(taken)
+    kept = [_kept(model, recipe, snapshot, keeping, plan) for recipe in recipes]
+    decided = keeping.promote(kept) if plan.promote else "because nothing was to be promoted"
+    return _run(model, snapshot, ranked(kept, model.metric), decided)
+
+
+def _kept(model: Model[Any], recipe: Recipe, snapshot: Snapshot, keeping: Keeping, plan: Plan) -> Version:
+    """One recipe fitted, judged and kept."""
     train, test = split(snapshot.rows, model.test_size, model.seed)
     facts = {"code_digest": code_digest(model), "libraries": libraries(), "dataset": snapshot.dataset.id}
-    kept: list[Version] = []
-    for recipe in recipes:
-        planned = (plan.trials or recipe.trials) if recipe.tuned else 1
-        plan.progress(recipe.name, 0, planned)
-        fitted = fit(
-            model, recipe, train, test, trials=plan.trials,
-            progress=lambda done, of, *_, name=recipe.name: plan.progress(name, done, of),
-        )  # fmt: skip
-        draft = draft_version(model.name, fitted, facts)
-        if isinstance(fitted, Failed):
-            kept.append(keeping.keep_failed(draft, snapshot))
-        else:
-            kept.append(keeping.keep_fitted(draft, fitted, snapshot, train, test))
-        plan.progress(recipe.name, planned, planned)
-    decided = keeping.promote(kept, test, snapshot.dataset.id) if plan.promote else "because nothing was to be promoted"
+    planned = (plan.trials or recipe.trials) if recipe.tuned and plan.parameters is None else 1
+    plan.progress(recipe.name, 0, planned)
+    fitted = fit(
+        model, recipe, train, test, trials=plan.trials, parameters=plan.parameters, memory=keeping.memory(recipe, facts),
+        progress=lambda done, of, *_: plan.progress(recipe.name, done, of),
+    )  # fmt: skip
+    draft = draft_version(model.name, fitted, facts)
+    if isinstance(fitted, Failed):
+        version = keeping.keep_failed(draft, snapshot)
+    else:
+        version = keeping.keep_fitted(draft, fitted, snapshot, train, test)
+    plan.progress(recipe.name, planned, planned)
+    return version
+
+
+def _run(model: Model[Any], snapshot: Snapshot, versions: list[Version], decided: Rollout | str) -> Run:
+    dataset = snapshot.dataset
     return Run(
-        model=model.name, dataset=snapshot.dataset.id, source=source, rows=snapshot.dataset.rows,
-        train_rows=train.height, test_rows=test.height, removed=snapshot.removed,
-        removed_file=snapshot.dataset.removed_file, dropped=snapshot.dropped,
-        versions=ranked(kept, model.metric), rollout=decided if isinstance(decided, Rollout) else None,
-        unchanged=decided if isinstance(decided, str) else "",
+        model=model.name, dataset=dataset.id, source=dataset.source, rows=dataset.rows,
+        train_rows=dataset.rows - dataset.held_out, test_rows=dataset.held_out, removed=snapshot.removed,
+        removed_file=dataset.removed_file, dropped=snapshot.dropped, parts=snapshot.parts, versions=versions,
+        rollout=decided if isinstance(decided, Rollout) else None, unchanged=decided if isinstance(decided, str) else "",
     )  # fmt: skip
 
 
@@ -106,26 +117,3 @@ def chosen(model: Model[Any], only: tuple[str, ...]) -> list[Recipe]:
         known = ", ".join(model.recipes) or "none"
         raise ApplicationInvalid(f"The model {model.name!r} has no recipe {', '.join(unknown)}; it has {known}.")
     return found
-
-
-def ranked(versions: list[Version], metric: str) -> list[Version]:
-    """The best first by the metric, in its direction; those without it last."""
-    return sorted(
-        versions,
-        key=lambda one: (
-            one.status != "ready",
-            rank_key(metric, one.metrics[metric]) if metric in one.metrics else 0.0,
-        ),
-    )
-
-
-def draft_version(model: str, fitted: Fitted | Failed, facts: dict[str, Any]) -> Version:
-    """A version that has no number yet."""
-    failed = isinstance(fitted, Failed)
-    return Version(
-        model=model, number=0, recipe=fitted.recipe, status="failed" if failed else "ready", created_at=now_us(),
-        parameters=fitted.parameters, seed=fitted.seed, train_rows=fitted.train_rows, test_rows=fitted.test_rows,
-        took_ms=fitted.took_ms, metrics={} if isinstance(fitted, Failed) else fitted.metrics,
-        segments={} if isinstance(fitted, Failed) else fitted.segments,
-        error=fitted.error if isinstance(fitted, Failed) else "", **facts,
-    )  # fmt: skip

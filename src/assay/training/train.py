@@ -6,26 +6,32 @@ import hashlib
 import inspect
 import platform
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import optuna
 import polars as pl
 
-from assay.clock import ticks_us
+from assay.clock import now_us, ticks_us
 from assay.domain.model import Model
 from assay.domain.recipe import Recipe
+from assay.domain.version import Version
+from assay.errors import LeaseLost, StoreUnavailable
 from assay.training.evaluate import Scores, evaluate
-from assay.training.tune import Progress, tune
+from assay.training.tune import Memory, Progress, Tuned, tune
 
 LIBRARIES = ("numpy", "scikit-learn", "xgboost", "xgboost-cpu", "optuna", "onnx", "onnxruntime", "skops", "polars")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A recipe fitted on all training rows: the estimator, the hyper-parameters it was made with, and its scores."""
+    """A recipe fitted on all training rows: the estimator, the hyper-parameters it was made with, and its scores.
+
+    `tuned` says how the search went, where there was one.
+    """
 
     recipe: str
     estimator: Any
@@ -36,6 +42,7 @@ class Fitted:
     train_rows: int
     test_rows: int
     took_ms: int
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,49 +58,97 @@ class Failed:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
+class Search(TypedDict, total=False):
+    """How a tuned recipe is searched: how many trials (its own number if None), who hears of them, what is known.
+
+    With `parameters` there is no search: they are what the recipe is made with.
+    """
+
+    trials: int | None
+    parameters: Mapping[str, Any] | None
+    progress: Progress | None
+    memory: Memory | None
+
+
 def fit(
-    model: Model[Any],
-    recipe: Recipe,
-    train: pl.DataFrame,
-    test: pl.DataFrame,
-    *,
-    trials: int | None = None,
-    progress: Progress | None = None,
+    model: Model[Any], recipe: Recipe, train: pl.DataFrame, test: pl.DataFrame, **search: Unpack[Search]
 ) -> Fitted | Failed:
-    """Tunes the recipe if it takes a trial (`trials` of them, its own number if None), and refits the best on all of
-    `train`. Rows hold the fields and the target as a snapshot has them; the estimator is given a frame of the raw
+    """Tunes the recipe if it takes a trial, as `search` says, and refits the best on all of `train`.
+
+    Rows hold the fields and the target as a snapshot has them; the estimator is given a frame of the raw
     feature columns in the contract's order and float64 targets [n].
     """
     begun = ticks_us()
-    parameters: dict[str, Any] = {}
+    made = _Made()
     outcome: Scores | str
-    estimator = None
     try:
-        if recipe.tuned:
-            parameters = tune(model, recipe, train, trials=trials or recipe.trials, progress=progress).parameters
-            estimator = recipe.make(optuna.trial.FixedTrial(parameters))
-        else:
-            estimator = recipe.make()
-        target = train[model.target].to_numpy().astype("float64")
-        if estimator is None:
+        _make(made, model, recipe, train, search)
+        if made.estimator is None:
             raise TypeError("the recipe returned None; it must return an estimator")
-        estimator = estimator.fit(train.select(list(model.fields)), target)
-        outcome = evaluate(model, estimator, test)
+        target = train[model.target].to_numpy().astype("float64")
+        made.estimator = made.estimator.fit(train.select(list(model.fields)), target)
+        outcome = evaluate(model, made.estimator, test)
+    except (StoreUnavailable, LeaseLost):  # no fault of the recipe's: the run itself cannot go on
+        raise
     except Exception as error:  # noqa: BLE001 - a recipe is the author's own code; its failure is a result
         outcome = _sentence(error)
     rows = {"seed": model.seed, "train_rows": train.height, "test_rows": test.height}
     took_ms = (ticks_us() - begun) // 1000
     if isinstance(outcome, str):
-        return Failed(recipe=recipe.name, error=outcome, took_ms=took_ms, parameters=parameters, **rows)
+        return Failed(recipe=recipe.name, error=outcome, took_ms=took_ms, parameters=made.parameters, **rows)
     return Fitted(
-        recipe=recipe.name,
-        estimator=estimator,
-        parameters=parameters,
-        metrics=outcome.metrics,
-        segments=outcome.segments,
-        took_ms=took_ms,
-        **rows,
-    )
+        recipe=recipe.name, estimator=made.estimator, parameters=made.parameters, metrics=outcome.metrics,
+        segments=outcome.segments, took_ms=took_ms, tuned=made.tuned, **rows,
+    )  # fmt: skip
+
+
+@dataclass
+class _Made:
+    """An estimator, and the hyper-parameters that it was made with."""
+
+    estimator: Any = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tuned: Tuned | None = None
+
+
+def _make(made: _Made, model: Model[Any], recipe: Recipe, train: pl.DataFrame, search: Search) -> None:
+    given = search.get("parameters")
+    if given is not None:
+        made.parameters = dict(given)
+        made.estimator = _made_with(recipe, given)
+    elif recipe.tuned:
+        made.tuned = tune(
+            model, recipe, train, trials=search.get("trials") or recipe.trials, progress=search.get("progress"),
+            memory=search.get("memory"),
+        )  # fmt: skip
+        made.parameters = made.tuned.parameters
+        made.estimator = recipe.make(optuna.trial.FixedTrial(made.parameters))
+    else:
+        made.estimator = recipe.make()
+
+
+def _made_with(recipe: Recipe, parameters: Mapping[str, Any]) -> Any:
+    """The recipe's estimator with these hyper-parameters; raises ValueError, which names the one that it does not know."""
+    if not recipe.tuned:
+        return recipe.make().set_params(**parameters)
+    trial = optuna.trial.FixedTrial(dict(parameters))
+    made = recipe.make(trial)
+    strange = [name for name in parameters if name not in trial.params]
+    if strange:
+        raise ValueError(f"there is no hyper-parameter {strange[0]!r}; there are {', '.join(trial.params) or 'none'}")
+    return made
+
+
+def draft_version(model: str, fitted: Fitted | Failed, facts: dict[str, Any]) -> Version:
+    """A version that has no number yet."""
+    failed = isinstance(fitted, Failed)
+    return Version(
+        model=model, number=0, recipe=fitted.recipe, status="failed" if failed else "ready", created_at=now_us(),
+        parameters=fitted.parameters, seed=fitted.seed, train_rows=fitted.train_rows, test_rows=fitted.test_rows,
+        took_ms=fitted.took_ms, metrics={} if isinstance(fitted, Failed) else fitted.metrics,
+        segments={} if isinstance(fitted, Failed) else fitted.segments,
+        error=fitted.error if isinstance(fitted, Failed) else "", **facts,
+    )  # fmt: skip
 
 
 def code_digest(model: Model[Any]) -> str:

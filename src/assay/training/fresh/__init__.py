@@ -1,0 +1,1 @@
+"""What fresh rows are before anything is learnt from them: typed, cleaned, suspected and described."""
