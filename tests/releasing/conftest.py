@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from assay.releasing.prepare import Switch
 from assay.store import schema
 from assay.store.artifacts import Artifacts
 from assay.store.database import Database
-from assay.store.rollouts import Rollouts
+from assay.store.releases.preparations import Preparations
+from assay.store.releases.processes import Processes
+from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 
 
@@ -30,6 +33,21 @@ def versions(database: Database) -> Versions:
 @pytest.fixture
 def rollouts(database: Database) -> Rollouts:
     return Rollouts(database)
+
+
+@pytest.fixture
+def preparations(database: Database) -> Preparations:
+    return Preparations(database)
+
+
+@pytest.fixture
+def processes(database: Database) -> Processes:
+    return Processes(database)
+
+
+@pytest.fixture
+def switch(database: Database, preparations: Preparations, processes: Processes) -> Switch:
+    return Switch(database, preparations, processes, patience_s=2.0)
 
 
 @pytest.fixture

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from assay.clock import new_id, now_us
+from assay.domain.releases.rollout import Rollout
+from assay.domain.releases.verdict import Check, Outcome, Verdict
 from assay.domain.version import Version
 from assay.errors import (
     ArtifactRejected,
@@ -16,10 +20,11 @@ from assay.errors import (
     VersionNotFound,
     VersionRejected,
 )
+from assay.releasing.prepare import Switch
 from assay.releasing.promote import Releaser
 from assay.store import versions as table
 from assay.store.database import Database
-from assay.store.rollouts import Rollouts
+from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 from tests import rows
 
@@ -43,8 +48,8 @@ def verification() -> Verification:
 
 
 @pytest.fixture
-def releaser(versions: Versions, rollouts: Rollouts, verification: Verification) -> Releaser:
-    return Releaser(versions, rollouts, verification)
+def releaser(versions: Versions, rollouts: Rollouts, verification: Verification, switch: Switch) -> Releaser:
+    return Releaser(versions, rollouts, verification, switch)
 
 
 def add(database: Database, **told: Any) -> Version:
@@ -131,53 +136,74 @@ def test_where_nobody_or_only_one_ever_answered_there_is_nothing_to_go_back_to(
         releaser.rollback("stone", by="me")
 
 
+def judged(**outcomes: Outcome) -> Callable[[Version], Verdict]:
+    """A gate that passes everybody but those versions (v1, v2, ...) of which the test says otherwise."""
+
+    def judge(version: Version) -> Verdict:
+        outcome = outcomes.get(f"v{version.number}", "passed")
+        check = Check(name="metric", passed=outcome != "failed", detail=f"version {version.number} was looked at")
+        return Verdict(
+            id=new_id(),
+            at=now_us(),
+            model="stone",
+            version=version.number,
+            kind="gate",
+            outcome=outcome,
+            checks=(check,),
+        )
+
+    return judge
+
+
 @pytest.mark.parametrize(
     ("metric", "values", "best"),
     [
         ("mae", (30.0, 10.0, 20.0), 2), ("rmse", (1.0, 2.0), 1), ("mape", (0.3, 0.2), 2), ("r2", (0.1, 0.9, 0.5), 2),
-        ("r2", (-0.5, -0.1, -0.9), 2), ("r2", (-3.0,), 1), ("mae", (0.0, 5.0), 1),
+        ("r2", (-0.5, -0.1, -0.9), 2), ("r2", (-3.0,), 1), ("mae", (0.0, 5.0), 1), ("r2", (None, 0.5), 2),
     ],
 )  # fmt: skip
 def test_the_best_by_the_metrics_direction_is_chosen(
-    database: Database, releaser: Releaser, metric: str, values: tuple[float, ...], best: int
+    database: Database, releaser: Releaser, metric: str, values: tuple[float | None, ...], best: int
 ) -> None:
-    decided = releaser.promote_best(candidates(database, metric, *values), metric=metric, champion_value=None, by="x")
-    assert decided is not None
+    decided = releaser.release(candidates(database, metric, *values), metric=metric, judge=judged(), by="x")
+    assert isinstance(decided, Rollout)
     assert decided.version == best
-    assert metric in decided.reason
+    assert decided.reason == f"version {best} was looked at"
 
 
-@pytest.mark.parametrize(
-    ("metric", "champion", "value", "taken"),
-    [("mae", 10.0, 9.0, True), ("mae", 10.0, 11.0, False), ("mae", 10.0, 10.0, False), ("r2", 0.5, 0.6, True),
-     ("r2", 0.5, 0.4, False), ("r2", -0.5, -0.4, True), ("r2", -0.4, -0.5, False)],
-)  # fmt: skip
-def test_only_who_is_better_than_the_champion_takes_over(
-    database: Database, releaser: Releaser, metric: str, champion: float, value: float, taken: bool
+def test_who_does_not_pass_the_gate_leaves_its_chance_to_the_next(
+    database: Database, releaser: Releaser, rollouts: Rollouts
 ) -> None:
-    decided = releaser.promote_best(candidates(database, metric, value), metric=metric, champion_value=champion, by="x")
-    assert (decided is not None) == taken
+    offered = candidates(database, "mae", 3.0, 1.0, 2.0)
+    decided = releaser.release(offered, metric="mae", judge=judged(v2="failed"), by="x")
+    assert isinstance(decided, Rollout)
+    assert decided.version == 3
+    told = releaser.release(offered, metric="mae", judge=judged(v1="failed", v2="failed", v3="failed"), by="x")
+    assert told == "because version 2, the best of them, did not pass the gate: version 2 was looked at"
+    assert len(rollouts.history("stone")) == 1
+
+
+def test_who_waits_for_approval_is_neither_promoted_nor_passed_over(
+    database: Database, releaser: Releaser, rollouts: Rollouts
+) -> None:
+    told = releaser.release(candidates(database, "mae", 3.0, 1.0), metric="mae", judge=judged(v2="waiting"), by="x")
+    assert isinstance(told, str)
+    assert "version 2" in told
+    assert "assay approve" in told
+    assert rollouts.history("stone") == []
 
 
 def test_if_the_best_is_broken_the_next_best_answers(
     database: Database, releaser: Releaser, verification: Verification, versions: Versions
 ) -> None:
     verification.refused[2] = ArtifactRejected("damaged")
-    decided = releaser.promote_best(
-        candidates(database, "mae", 3.0, 1.0, 2.0), metric="mae", champion_value=None, by="x"
-    )
-    assert decided is not None
+    decided = releaser.release(candidates(database, "mae", 3.0, 1.0, 2.0), metric="mae", judge=judged(), by="x")
+    assert isinstance(decided, Rollout)
     assert decided.version == 3
     assert versions.find("stone", 2).status == "broken"
 
 
 def test_where_none_is_ready_nobody_is_promoted(database: Database, releaser: Releaser) -> None:
-    assert releaser.promote_best([], metric="mae", champion_value=None, by="x") is None
-    failed = [add(database, status="failed", metrics={})]
-    assert releaser.promote_best(failed, metric="mae", champion_value=None, by="x") is None
-
-
-def test_a_version_for_which_the_metric_is_not_defined_ranks_last(database: Database, releaser: Releaser) -> None:
-    decided = releaser.promote_best(candidates(database, "r2", None, 0.5), metric="r2", champion_value=None, by="x")
-    assert decided is not None
-    assert decided.version == 2
+    for offered in ([], [add(database, status="failed", metrics={})]):
+        told = releaser.release(offered, metric="mae", judge=judged(), by="x")
+        assert told == "because no new version can answer"

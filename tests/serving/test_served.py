@@ -17,8 +17,8 @@ from assay.serving.served import Answered, Served, answer
 from assay.store import schema
 from assay.store.database import Database
 from assay.store.paging import Window
-from assay.store.predictions import Predictions
-from assay.store.recorder import Entry, Recorder
+from assay.store.record.predictions import Predictions
+from assay.store.record.recorder import Entry, Recorder
 from tests import rows, standins
 
 

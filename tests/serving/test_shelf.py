@@ -12,6 +12,7 @@ from assay.app import Assay
 from assay.domain.version import Version
 from assay.errors import ModelNotFound, StoreUnavailable, VersionNotFound, VersionRejected
 from assay.serving.loaded import LoadedVersion, Loader
+from assay.serving.ready import Ready
 from assay.serving.served import Served
 from assay.serving.shelf import MAX_PINNED, Shelf
 from tests import rows, standins, tiny
@@ -34,7 +35,9 @@ def on_a_shelf(assay: Assay, story: Callable[[Shelf, Served], Awaitable[None]], 
     """Runs the story with a shelf that serves the model `stone`."""
 
     async def run() -> None:
-        shelf = Shelf(assay.versions, assay.rollouts, loader or assay.loader)
+        made = loader or assay.loader
+        ready = Ready(assay.versions.find, made.load, assay.preparations, assay.processes)
+        shelf = Shelf(assay.versions, assay.rollouts, made, ready)
         served = Served("stone", assay.recorder, max_waiting_rows=10)
         shelf.add(served)
         await story(shelf, served)

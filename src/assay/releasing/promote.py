@@ -1,33 +1,38 @@
-"""Promotion and rollback: one appended row, written only after the version was proved in a throwaway process."""
+"""Promotion and rollback: proved in a throwaway process, made ready in every process that answers, then decided once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from assay.clock import new_id, now_us
-from assay.domain.metric import better, rank_key
-from assay.domain.rollout import Rollout
+from assay.domain.metric import rank_key
+from assay.domain.releases.rollout import Rollout
+from assay.domain.releases.verdict import Verdict
 from assay.domain.version import Version
 from assay.errors import ArtifactRejected, AssayError, ModelFailed, ModelTimedOut, NothingReleased, VersionRejected
-from assay.store.rollouts import Rollouts
+from assay.releasing.prepare import Switch
+from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 
 Verify = Callable[[Version], None]
+Judge = Callable[[Version], Verdict]
 UNFIT = (ArtifactRejected, VersionRejected, ModelFailed, ModelTimedOut)
 
 
 class Releaser:
     """Decides who answers. `verify` loads a version in a throwaway process and raises where it may not answer."""
 
-    def __init__(self, versions: Versions, rollouts: Rollouts, verify: Verify) -> None:
+    def __init__(self, versions: Versions, rollouts: Rollouts, verify: Verify, switch: Switch) -> None:
         self._versions = versions
         self._rollouts = rollouts
         self._verify = verify
+        self._switch = switch
 
     def promote(self, model: str, number: int, *, by: str, reason: str = "promoted by hand") -> Rollout:
-        """From now on this version answers; raises VersionNotFound, VersionRejected or ArtifactRejected.
+        """From now on this version answers; returns once every process has it ready and the decision is durable.
 
-        A version that is found damaged is marked as broken, and nothing else changes.
+        Raises VersionNotFound, VersionRejected, ArtifactRejected, VersionNotReady or PromotionInProgress. A version
+        that is found damaged is marked as broken, and nothing else changes.
         """
         version = self._versions.find(model, number)
         ruling = self._rollouts.ruling(model)
@@ -35,43 +40,62 @@ class Releaser:
             return ruling
         if version.status != "ready":
             raise VersionRejected(f"Version {number} is {version.status} and cannot answer: {version.error}")
-        try:
-            self._verify(version)
-        except UNFIT as refused:
-            self._versions.mark(model, number, status="broken", error=str(refused))
-            raise
-        return self._rollouts.append(
-            Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason)
-        )
+        self._prove(version)
+        return self._switch.to(Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason))
 
-    def rollback(self, model: str, *, by: str) -> Rollout:
-        """The version that answered before answers again; raises NothingReleased where there was none."""
+    def rollback(self, model: str, *, by: str, reason: str = "", instead_of: str | None = None) -> Rollout:
+        """The version that answered before answers again; raises NothingReleased, or VersionRejected where there was none.
+
+        `instead_of` is the id of the decision that is to be undone; PromotionOvertaken is raised where another rules by now.
+
+        It has answered before, so it is not proved in a throwaway process again: each process that answers confirms its
+        hashes and golden answers, or has it at hand still. A promotion that is under way is given up.
+        """
         history = self._rollouts.history(model)
         if not history:
             raise NothingReleased(model)
-        sound = {version.number for version in self._versions.all(model) if version.status == "ready"}
-        earlier = next((one.version for one in history if one.version in sound - {history[0].version}), None)
+        ready = {version.number: version for version in self._versions.all(model) if version.status == "ready"}
+        sound = ready.keys() - {history[0].version}
+        earlier = next((one.version for one in history if one.version in sound), None)
         if earlier is None:
             raise VersionRejected(
                 f"No other sound version than {history[0].version} has ever answered; there is nothing to go back to."
             )
-        return self.promote(model, earlier, by=by, reason=f"rolled back from version {history[0].version}")
+        if not self._switch.answering():
+            self._prove(ready[earlier])
+        said = f"rolled back from version {history[0].version}" + (f": {reason}" if reason else "")
+        return self._switch.to(
+            Rollout(id=new_id(), at=now_us(), model=model, version=earlier, by=by, reason=said),
+            override=True,
+            instead_of=instead_of,
+        )
 
-    def promote_best(
-        self, candidates: list[Version], *, metric: str, champion_value: float | None, by: str
-    ) -> Rollout | None:
-        """Gives the word to the best of the candidates if it is better than the champion on the same rows.
+    def release(self, candidates: list[Version], *, metric: str, judge: Judge, by: str) -> Rollout | str:
+        """Gives the word to the best candidate that passes the gate, or says why nothing changes.
 
-        `champion_value` is the ruling version's metric on the candidates' held-out rows, None where nothing rules.
+        The best is judged first. One that fails, or is found broken, leaves its chance to the next; one that waits for
+        a person's approval ends the search.
         """
         ready = [version for version in candidates if version.status == "ready" and metric in version.metrics]
+        told = ""
         for version in sorted(ready, key=lambda one: rank_key(metric, one.metrics[metric])):
-            value = version.metrics[metric]
-            if champion_value is not None and not better(metric, value, champion_value):
-                return None
-            compared = "and nothing ruled before" if champion_value is None else f"is better than {champion_value:,.2f}"
-            try:
-                return self.promote(version.model, version.number, by=by, reason=f"{metric} {value:,.2f} {compared}")
-            except AssayError:
-                continue  # found broken and marked; the next best may be sound
-        return None
+            verdict = judge(version)
+            if verdict.outcome == "waiting":
+                return f"because version {version.number} passed the gate and waits for `assay approve`"
+            if verdict.outcome == "passed":
+                passed = verdict.checks[0].detail if verdict.checks else "nothing ruled before"
+                try:
+                    return self.promote(version.model, version.number, by=by, reason=passed)
+                except AssayError as refused:
+                    told = told or f"because version {version.number} could not be promoted: {refused}"
+                    continue
+            failed = "; ".join(check.detail for check in verdict.checks if not check.passed)
+            told = told or f"because version {version.number}, the best of them, did not pass the gate: {failed}"
+        return told or "because no new version can answer"
+
+    def _prove(self, version: Version) -> None:
+        try:
+            self._verify(version)
+        except UNFIT as refused:
+            self._versions.mark(version.model, version.number, status="broken", error=str(refused))
+            raise

@@ -13,7 +13,7 @@ from assay.errors import AssayError, ModelFailed, NothingReleased
 from assay.serving.batch import Lane
 from assay.serving.loaded import LoadedVersion
 from assay.serving.predict import predict
-from assay.store.recorder import Entry, Recorder, Values
+from assay.store.record.recorder import Entry, Recorder, Values
 
 
 class Ask(Protocol):

@@ -11,8 +11,9 @@ import structlog
 
 from assay.errors import AssayError, ModelNotFound, StoreUnavailable, VersionRejected
 from assay.serving.loaded import LoadedVersion, Loader
+from assay.serving.ready import Ready
 from assay.serving.served import Served
-from assay.store.rollouts import Rollouts
+from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 
 MAX_PINNED = 8
@@ -22,12 +23,13 @@ log = structlog.get_logger("assay")
 class Shelf:
     """Loads the new before it lets go of the old, so that there is always one to answer."""
 
-    def __init__(self, versions: Versions, rollouts: Rollouts, loader: Loader) -> None:
+    def __init__(self, versions: Versions, rollouts: Rollouts, loader: Loader, ready: Ready) -> None:
         self.served: dict[str, Served] = {}
         self.trouble: dict[str, str] = {}
         self._versions = versions
         self._rollouts = rollouts
         self._loader = loader
+        self._ready = ready
         self._seen = (-1, 0)
         self._following = threading.Lock()
         self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
@@ -46,6 +48,7 @@ class Shelf:
     def refresh(self) -> None:
         """Follows the rollouts; a version that cannot be loaded changes nothing but `trouble`."""
         with self._following:  # a model may join while another is being loaded
+            self._ready.look()  # first: whoever promotes waits for a process that it could have counted
             seen = (self._rollouts.newest(), len(self.served))
             if seen == self._seen:
                 return
@@ -61,8 +64,10 @@ class Shelf:
         if served.ruling is not None and served.ruling.number == rollout.version:
             self.trouble.pop(name, None)
             return True
+        before = served.ruling
         try:
-            served.switch(self._loader.load(self._versions.find(name, rollout.version)))
+            at_hand = self._ready.take(name, rollout.version)
+            served.switch(at_hand or self._loader.load(self._versions.find(name, rollout.version)))
         except StoreUnavailable as failed:
             log.warning("version_not_read", model=name, version=rollout.version, reason=str(failed))
             return False
@@ -71,6 +76,8 @@ class Shelf:
             log.error("version_not_loaded", model=name, version=rollout.version, reason=str(refused))
         else:
             self.trouble.pop(name, None)
+            if before is not None:
+                self._ready.switched(before)
             log.info("version_answers", model=name, version=rollout.version)
         return True
 
@@ -86,6 +93,10 @@ class Shelf:
                 await asyncio.to_thread(self.refresh)
             except Exception as failed:  # noqa: BLE001 - a look that fails must not be the last
                 log.warning("rollouts_not_read", reason=str(failed), kind=type(failed).__name__)
+
+    def leave(self) -> None:
+        """Nobody waits for this process any more."""
+        self._ready.leave()
 
     def pinned(self, model: str, number: int) -> LoadedVersion:
         """A version by its number, ruling or not; raises VersionNotFound, VersionRejected or ArtifactRejected."""
