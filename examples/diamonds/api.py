@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+import older
 from model import Stone, price
 
 router = APIRouter()
+router.include_router(older.router)
 
 
 class Price(BaseModel):

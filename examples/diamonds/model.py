@@ -50,6 +50,12 @@ def plausible(rows: pl.DataFrame) -> pl.Series:
 
 # Each recipe imports what it needs: answering needs none of it, and starts faster without.
 LOOKS = ["carat", "cut", "color", "clarity", "x"]
+RISING = {
+    "weight": "carat / (carat + 1)",  # each further carat adds less to the logarithm
+    "spread": "carat / (carat + 0.5)",
+    "purity": "clarity / (clarity + 1)",  # the first steps up from visible inclusions matter most
+    "rarity": "color * clarity",
+}
 
 
 @price.recipe
@@ -79,13 +85,7 @@ def positive() -> Any:
 
     from assay.recipes import on_log_target, ordinal
 
-    rising = {
-        "weight": "carat / (carat + 1)",  # each further carat adds less to the logarithm
-        "spread": "carat / (carat + 0.5)",
-        "purity": "clarity / (clarity + 1)",  # the first steps up from visible inclusions matter most
-        "rarity": "color * clarity",
-    }
-    features = ordinal(Stone, derive=rising, keep=["cut", "color", "clarity"])
+    features = ordinal(Stone, derive=RISING, keep=["cut", "color", "clarity"])
     return on_log_target(make_pipeline(features, LinearRegression(positive=True)))
 
 

@@ -69,13 +69,22 @@ class Ledger:
 
 
 class Load:
-    """Connections that ask one thing after the other, without retries, until told to stop or the server is gone."""
+    """Connections that ask one thing after the other, without retries, until told to stop or the server is gone.
+
+    A connection that the server closes after an answer is made anew. With `pause_s` each connection waits so long before it
+    asks again, and `dawdle_s` is how long some requests wait in the middle of their body.
+    """
 
     def __init__(
-        self, port: int, ledger: Ledger, make: Callable[[random.Random], Asked], *, server: int = 0, seed: int = 0
-    ) -> None:
+        self, port: int, ledger: Ledger, make: Callable[[random.Random], Asked], *, server: int = 0, seed: int = 0,
+        pause_s: float = 0.0, dawdle_s: float = 0.0,
+    ) -> None:  # fmt: skip
         self.failures: list[str] = []
         self.answered = 0
+        self.closed = 0  # connections, by an answer that said so
+        self.refused_at: list[float] = []
+        self._pause_s = pause_s
+        self._dawdle_s = dawdle_s
         self._port = port
         self._ledger = ledger
         self._make = make
@@ -96,22 +105,46 @@ class Load:
         self._stopping = True
 
     async def _connection(self, draw: random.Random, ends: float | None, left: Any) -> None:
-        writer = None
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            while not self._stopping and (ends is None or time.monotonic() < ends):
-                if left is not None and next(left, None) is None:
-                    return
+            while not self._over(ends, left):
+                await self._conversation(draw, ends, left)
+        except ConnectionRefusedError as refused:
+            self.refused_at.append(time.monotonic())
+            self.failures.append(f"refused: {refused}")
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError) as gone:
+            self.failures.append(f"{type(gone).__name__}: {gone}")
+
+    async def _conversation(self, draw: random.Random, ends: float | None, left: Any) -> None:
+        """One connection, until an answer says that it is closed, or nothing more is to be asked."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            while True:
                 asked = self._make(draw)
-                writer.write(request_bytes(asked))
+                await self._send(writer, request_bytes(asked), draw)
                 status, headers, body = await asyncio.wait_for(response(reader), READ_TIMEOUT_S)
                 self._ledger.note(acknowledged(asked, status, headers, body, self._server))
                 self.answered += 1
-        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError) as gone:
-            self.failures.append(f"{type(gone).__name__}: {gone}")
+                if self._pause_s:
+                    await asyncio.sleep(draw.uniform(0.5, 1.5) * self._pause_s)
+                if headers.get("connection") == "close":
+                    self.closed += 1
+                    return
+                if self._over(ends, left):
+                    return
         finally:
-            if writer is not None:
-                writer.close()
+            writer.close()
+
+    def _over(self, ends: float | None, left: Any) -> bool:
+        late = self._stopping or (ends is not None and time.monotonic() >= ends)
+        return late or (left is not None and next(left, None) is None)
+
+    async def _send(self, writer: asyncio.StreamWriter, data: bytes, draw: random.Random) -> None:
+        if not self._dawdle_s or draw.random() > 0.05:
+            writer.write(data)
+            return
+        writer.write(data[:-5])
+        await asyncio.sleep(draw.uniform(0.1, 1.0) * self._dawdle_s)
+        writer.write(data[-5:])
 
 
 def request_bytes(asked: Asked) -> bytes:

@@ -26,6 +26,8 @@ from pathlib import Path
 from assay.web.server import serve
 sys.exit(serve(Path(sys.argv[1]), json.loads(sys.argv[2])))
 """
+# no workers for jobs, and an end at once, unless a test is about them
+PLAIN = {"port": 0, "job_workers": 0, "drain_delay_s": 0}
 STONE = {"carat": 1.0, "depth": 61.0, "cut": "Ideal", "color": "E"}
 NOTE = {"text": "a note", "count": 3, "weight": 1.0, "urgent": True, "discount": 0.5}
 JSON = {"Content-Type": "application/json"}
@@ -60,7 +62,13 @@ class Server:
     log: Path
     pid: int
     home: Path
-    workers: list[int] = field(default_factory=list)
+    workers: list[int] = field(default_factory=list)  # the web processes, which the server replaces when they end
+
+    @property
+    def worker(self) -> int:
+        """The web process of a server with one."""
+        (found,) = self.workers
+        return found
 
     def ask(
         self, path: str, body: bytes | None = None, *, method: str = "", headers: Mapping[str, str] | None = None,
@@ -95,12 +103,21 @@ class Server:
         return dict(answer.json) if answer.status == 200 else None
 
     def alive(self) -> bool:
-        """Whether the server still runs under the pid that it had at the start."""
-        return self.process.poll() is None and Path(f"/proc/{self.pid}").exists()
+        """Whether the server and its web processes still run under the pids that they had at the start."""
+        return self.process.poll() is None and all(running(pid) for pid in (self.pid, *self.workers))
+
+    def notice(self) -> dict[str, Any]:
+        """What the server says of itself in its home."""
+        return dict(json.loads((self.home / "serve.json").read_text()))
+
+    def find_workers(self) -> None:
+        """Looks again for the web processes, of which some may have been replaced."""
+        self.workers = self.notice()["workers"]
 
     def kill(self) -> None:
-        """As the kernel kills: at once, the server and its workers and whoever traces them."""
-        for pid in (self.pid, *self.workers):
+        """As the kernel kills: at once, the server and its processes and whoever traces them."""
+        _signal(self.pid, signal.SIGSTOP)  # so that it replaces nobody meanwhile
+        for pid in (*children(self.pid), *self.workers, self.pid):
             _signal(pid, signal.SIGKILL)
         self.wait()
 
@@ -127,19 +144,17 @@ def start(
 ) -> Server:  # fmt: skip
     """A server on a free port of this machine that answers `/readyz` as told; raises AssertionError where it does not."""
     log = home.parent / f"{home.name}.log"
-    settings = {"port": 0, "workers": workers, "home": str(home), **(told or {})}
+    settings = {**PLAIN, "workers": workers, "home": str(home), **(told or {})}
     command = [*tracer, sys.executable, "-c", SERVE, str(application), json.dumps(settings)]
     with log.open("ab") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment(unsafe), bufsize=0)
     try:
         port = _port(process, log)
-        server = Server(process, port, log, _children(process.pid)[0] if tracer else process.pid, home)
+        server = Server(process, port, log, children(process.pid)[0] if tracer else process.pid, home)
         _await_ready(server, workers, ready)
     except BaseException:
         Server(process, 0, log, process.pid, home).kill()
         raise
-    if workers > 1:
-        server.workers = _children(server.pid)
     return server
 
 
@@ -194,18 +209,31 @@ def until_ready(server: Server, ready: int = 200, timeout_s: float = READY_S) ->
     raise AssertionError(f"the server is not ready: {server.log.read_text()[-3000:]}")
 
 
+def until_whole(server: Server, workers: int, gone: int = 0, timeout_s: float = READY_S) -> None:
+    """Waits until the server has so many web processes that listen, without the one that is gone."""
+    until = time.monotonic() + timeout_s
+    while True:
+        server.workers = server.notice()["workers"]
+        if len(server.workers) == workers and gone not in server.workers and all(map(_listens, server.workers)):
+            return
+        assert time.monotonic() < until, f"{server.workers} are not {workers} that listen"
+        time.sleep(0.02)
+
+
 def _await_ready(server: Server, workers: int, ready: int) -> None:
     until_ready(server, ready)
-    until = time.monotonic() + READY_S
-    while workers > 1 and time.monotonic() < until:
-        if len(_children(server.pid)) >= workers and all(_listens(pid) for pid in _children(server.pid)):
-            return
-        time.sleep(0.05)
+    until_whole(server, workers)
 
 
 def _listens(pid: int) -> bool:
     # a web process has started its lanes by the time that it has threads
-    return len(list(Path(f"/proc/{pid}/task").iterdir())) > 3
+    return running(pid) and len(list(Path(f"/proc/{pid}/task").iterdir())) > 3
+
+
+def running(pid: int) -> bool:
+    """Whether the process is there and not just waiting to be buried."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
@@ -216,7 +244,8 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     return int(line.split("http://127.0.0.1:")[1].split(" ")[0])
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that have not ended."""
     found = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in found.read_text().split()] if found.exists() else []
 

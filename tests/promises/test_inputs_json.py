@@ -379,11 +379,11 @@ def test_memory_stays_after_all_that(shared_server: Server) -> None:
     """A repetition of the largest refused bodies leaves the process no larger."""
     for _ in range(3):
         shared_server.ask(STONES, WIDE, headers=JSON)
-    before = _resident_mb(shared_server.pid)
+    before = _resident_mb(shared_server.worker)
     for _ in range(10):
         shared_server.ask(STONES, WIDE, headers=JSON)
         shared_server.ask(STONES, b"[" * 100_000, headers=JSON)
-    assert _resident_mb(shared_server.pid) < before + 40
+    assert _resident_mb(shared_server.worker) < before + 40
 
 
 def _resident_mb(pid: int) -> float:

@@ -17,7 +17,7 @@ from tests.promises.checker import lost, opened, rows, violations
 from tests.promises.conftest import Tally
 from tests.promises.faults import injected
 from tests.promises.ledger import Ledger, Load, mixed, single
-from tests.promises.servers import Server, serving, start, until_ready
+from tests.promises.servers import Server, running, serving, start, until_ready, until_whole
 
 KILLS = {"pr": 7, "nightly": 300}
 WHENS = {"pr": (1, 2, 9), "nightly": (*range(1, 41), 60, 90, 150)}
@@ -64,9 +64,10 @@ def test_nothing_that_was_answered_is_lost_when_the_server_is_killed_at_a_system
     ledger, count = Ledger(tmp_path / "ledger"), tally("P1")
     for when in WHENS[tier]:
         server = start(home)
-        with injected(strace, server.pid, call, f"signal=SIGKILL:when={when}"):
+        victim = server.worker
+        with injected(strace, victim, call, f"signal=SIGKILL:when={when}"):
             load = load_until_dead(server, ledger, seed=when)
-        assert server.process.poll() is not None, f"never came to the {when}th {call}"
+        assert not running(victim), f"never came to the {when}th {call}"
         server.kill()
         count.count(0, max(load.answered, 1))
     found = violations(home, ledger.entries())
@@ -89,11 +90,7 @@ def test_nothing_is_lost_when_a_web_process_is_killed_and_the_server_replaces_it
             asyncio.run(load.run(CONNECTIONS, seconds=0.8))
             killer.join()
             count.count(0, load.answered)
-            until = time.monotonic() + RESTART_S
-            while victim in (now := _workers(server)) or len(now) < 2:
-                assert time.monotonic() < until, "the killed process was not replaced"
-                time.sleep(0.05)
-            server.workers = now
+            until_whole(server, 2, gone=victim, timeout_s=RESTART_S)
             until_ready(server)
         assert server.alive()
     finally:
@@ -107,7 +104,7 @@ def test_nothing_is_lost_when_a_web_process_is_killed_and_the_server_replaces_it
 def test_an_answer_that_leaves_before_its_commit_is_lost_in_a_kill(home: Path, tmp_path: Path, strace: str) -> None:
     ledger = Ledger(tmp_path / "ledger")
     server = start(home, unsafe=("answer-before-commit",))
-    with injected(strace, server.pid, "fsync", "delay_enter=200000"):
+    with injected(strace, server.worker, "fsync", "delay_enter=200000"):
         killer = threading.Timer(0.7, server.kill)
         killer.start()
         asyncio.run(Load(server.port, ledger, single).run(CONNECTIONS, seconds=20))
@@ -128,11 +125,6 @@ def test_a_client_that_goes_away_without_reading_its_answer_is_recorded(home: Pa
             assert time.monotonic() < until, "not every request that was sent is recorded"
             time.sleep(0.05)
         assert server.predict().status == 200
-
-
-def _workers(server: Server) -> list[int]:
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return [int(child) for child in children]
 
 
 def _kill(pid: int) -> None:

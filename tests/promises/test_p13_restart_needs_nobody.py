@@ -15,7 +15,7 @@ import pytest
 from assay.app import Assay
 from tests.promises.conftest import Tally
 from tests.promises.ledger import Ledger
-from tests.promises.servers import APPLICATION, serving, start
+from tests.promises.servers import APPLICATION, running, serving, start
 from tests.promises.test_p01_recorded_before_answered import load_until_dead
 
 KILLS = {"pr": 3, "nightly": 60}
@@ -89,9 +89,3 @@ def leave_behind(home: Path) -> None:
     old.mkdir(exist_ok=True)
     (old / ".0123.tmp").write_bytes(b"half")
     os.utime(old / ".0123.tmp", (1, 1))
-
-
-def running(pid: int) -> bool:
-    """Whether the process is there and not just waiting to be buried."""
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()

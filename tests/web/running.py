@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import threading
@@ -18,7 +19,7 @@ from assay.app import Assay
 from assay.domain.exchange import Exchange
 from assay.web.control import make_api
 from assay.web.door import Door
-from assay.web.express import Express, guarded
+from assay.web.express import Express, ExpressProtocol, guarded
 from assay.web.process import Process
 from assay.web.server import bind
 from assay.web.worker import Server
@@ -49,10 +50,16 @@ class Answer:
 class Running:
     """A server under test."""
 
-    def __init__(self, assay: Assay, process: Process, port: int) -> None:
+    def __init__(self, assay: Assay, process: Process, port: int, protocol: type[ExpressProtocol]) -> None:
         self.assay = assay
         self.process = process
         self.port = port
+        self.protocol = protocol
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The server's event loop, in a thread of its own."""
+        return self.process.shelf.find("stone").lane._loop
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request on a connection of its own; a body that is no bytes is sent as JSON."""
@@ -93,17 +100,18 @@ def serving(home: Path, *, api: Callable[[Process], Any] = make_api, **told: Any
         process = Process(assay)
         listening = bind("127.0.0.1", 0)
         port = listening.getsockname()[1]
+        protocol = guarded(Express(process.shelf, assay.settings, port), assay.settings)
         config = uvicorn.Config(
-            Door(process, api), http=guarded(Express(process.shelf, assay.settings, port), assay.settings), ws="none",
-            loop="uvloop", lifespan="on", access_log=False, log_level="error", server_header=False, proxy_headers=False,
+            Door(process, api), http=protocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
+            log_level="error", server_header=False, proxy_headers=False,
         )  # fmt: skip
-        server = Server(config, None)
+        server = Server(config, process, protocol)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         eventually(lambda: server.started or not thread.is_alive())
         try:
             assert server.started
-            yield Running(assay, process, port)
+            yield Running(assay, process, port, protocol)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.store.paging import Window
+from assay.web.door import Door
+from assay.web.process import Process
 from tests import rows, tiny
 from tests.web.running import Running, eventually, serving
 
@@ -121,3 +126,26 @@ def test_questions_of_an_applications_own_route_are_recorded_with_its_exchange(o
     assert answer.status == 200
     (kept,) = own_server.assay.predictions.page(Window(), exchange=answer.id).entries
     assert (kept.id, kept.value) == (answer.json["prediction_id"], answer.json["price"])
+
+
+def test_a_process_that_cannot_start_keeps_the_reason(tmp_path: Path) -> None:
+    def api(_: Process) -> None:
+        raise ValueError("there is no such route")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message["type"])
+
+    async def life(process: Process) -> None:
+        with pytest.raises(ValueError, match="no such route"):
+            await Door(process, api)({"type": "lifespan"}, receive, send)
+        await process.stop()
+
+    sent: list[str] = []
+    with tiny.opened(tmp_path / "home") as assay:
+        process = Process(assay)
+        asyncio.run(life(process))
+    assert process.failure == "there is no such route"
+    assert sent == ["lifespan.startup.failed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 from typing import Any
@@ -86,3 +87,19 @@ def test_requests_of_both_kinds_take_turns_on_one_connection(server: Running) ->
         assert response.status == (200 if turn % 5 else 400)
         response.read()
     connection.close()
+
+
+def test_once_answers_are_the_last_of_their_connection_they_say_so(own_server: Running) -> None:
+    made = express(own_server)
+    model = own_server.process.shelf.find("stone")
+    body, asks = json.dumps(tiny.QUESTION).encode(), []
+
+    async def take() -> None:
+        ask = made.take(model, body, lambda _: None)
+        assert ask is not None
+        asks.append(ask.keep_alive)
+
+    for _ in range(2):
+        asyncio.run_coroutine_threadsafe(take(), own_server.loop).result(10)
+        made.make_answers_last()
+    assert asks == [True, False]

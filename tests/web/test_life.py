@@ -18,7 +18,7 @@ import pytest
 from assay.app import Assay
 from assay.training.run import Plan
 from tests import tiny
-from tests.promises.servers import JSON, SERVE, Server, environment, parse
+from tests.promises.servers import JSON, PLAIN, SERVE, Server, environment, parse
 from tests.web.running import Answer, Running, eventually, serving
 
 PREDICT = "/v1/models/stone/predict"
@@ -37,7 +37,7 @@ def weighing(carat: float) -> bytes:
 @contextmanager
 def started(home: Path, *unsafe: str) -> Iterator[Server]:
     """`serve` in a process of its own, with a home that may be empty."""
-    command = [sys.executable, "-c", SERVE, str(tiny.application()), json.dumps({"port": 0, "home": str(home)})]
+    command = [sys.executable, "-c", SERVE, str(tiny.application()), json.dumps(PLAIN | {"home": str(home)})]
     log = home.parent / "log"
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment(unsafe), bufsize=0)

@@ -70,3 +70,23 @@ def test_what_would_have_been_accepted_is_told() -> None:
 )
 def test_faults_of_one_kind_give_the_refusal_its_code(faults: list[Fault], code: str) -> None:
     assert code_of(QuestionInvalid(tuple(faults)), tuple(faults)) == code
+
+
+def test_refused_rows_have_the_word_of_their_rule() -> None:
+    fault = Fault("#/3/cut", "must be one of a, b", "row_invalid")
+    _, body, headers = problem(errors.DatasetRejected("Two lines are ragged.", "ragged_row"))
+    assert (body["status"], body["code"], headers) == (422, "ragged_row", {})
+    assert (
+        problem(errors.DatasetRejected("Too many rows are broken.", faults=(fault,)))[1]["code"] == "dataset_rejected"
+    )
+
+
+def test_what_waiting_does_not_mend_is_not_to_be_waited_for() -> None:
+    for error in (errors.QueryClosed(), errors.DatasetInUse(), errors.VersionRejected()):
+        status, _, headers = problem(error)
+        assert (status, b"retry-after" in headers) == (409, False)
+
+
+def test_who_sends_another_file_is_told_which_are_taken() -> None:
+    accepted = problem(errors.UnsupportedFile())[2][b"accept-post"].decode().split(", ")
+    assert {"application/json", "text/csv", "application/vnd.apache.parquet"} <= set(accepted)

@@ -12,8 +12,8 @@ import pytest
 
 from assay.app import Assay
 from assay.errors import Draining, ModelNotFound
-from assay.store import exchanges
-from assay.store.recorder import Entry
+from assay.store.record import exchanges
+from assay.store.record.recorder import Entry
 from assay.web.process import REMEMBERED_BYTES, Process, exchange_row
 from assay.web.requests import Request
 from tests import rows, tiny

@@ -26,6 +26,15 @@ def talk(server: Running, *data: bytes, timeout_s: float = 10) -> bytes:
         return found
 
 
+def one_answer(made: socket.socket) -> bytes:
+    """A whole answer on a connection that may stay."""
+    made.sendall(GOOD)
+    found = b""
+    while not found.endswith(b'{"status":"ok"}'):
+        found += made.recv(65536)
+    return found
+
+
 def refusal(answer: bytes) -> tuple[int, str]:
     """Status and code of the only response."""
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -81,11 +90,9 @@ def test_a_client_that_dawdles_is_told_so_and_closed(tmp_path: Path) -> None:
         )
         assert refusal(talk(server, body)) == (408, "request_timeout")
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as made:
-            made.sendall(GOOD)
-            assert made.recv(65536).startswith(b"HTTP/1.1 200")
+            assert one_answer(made).startswith(b"HTTP/1.1 200")
             time.sleep(2.5)  # an idle connection is not a slow request
-            made.sendall(GOOD)
-            assert made.recv(65536).startswith(b"HTTP/1.1 200")
+            assert one_answer(made).startswith(b"HTTP/1.1 200")
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(server: Running) -> None:
@@ -154,3 +161,31 @@ def test_who_asked_before_a_request_that_is_refused_is_answered_first(server: Ru
     found = talk(server, good + b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
     assert found.startswith(b"HTTP/1.1 200 ")
     assert found.count(b"HTTP/1.1 ") == 1
+
+
+def test_where_answers_are_the_last_of_their_connection_all_that_were_asked_ahead_are_given(
+    own_server: Running,
+) -> None:
+    body = json.dumps(tiny.QUESTION).encode()
+    head = b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    question = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    own_server.protocol.closing = True
+    for express in (False, True):
+        found = talk(own_server, question + GOOD + question)
+        assert found.count(b"HTTP/1.1 200") == 3
+        assert found.count(b"connection: close") == 1
+        assert b"connection: close" in found.rpartition(b"HTTP/1.1 200")[2]
+        if not express:
+            own_server.protocol.express.make_answers_last()
+
+
+def test_a_connection_that_is_told_to_end_ends_after_its_next_answer(own_server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", own_server.port), timeout=10) as made:
+        assert b"connection: close" not in one_answer(made)
+        own_server.protocol.closing = True
+        made.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            made.recv(1)
+        made.settimeout(10)
+        assert b"connection: close" in one_answer(made)
+        assert made.recv(1) == b""

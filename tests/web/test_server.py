@@ -1,4 +1,4 @@
-"""`assay serve` takes one address and one home, keeps its workers alive, and ends with all of them."""
+"""`assay serve` takes one address and one home, becomes their supervisor, and tells what it is asked about settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 
 from assay.errors import AlreadyServing, ApplicationInvalid, NotLoopback, PortTaken
 from assay.settings import settings_for
-from assay.web.server import bind, is_loopback, lock_home, serve
+from assay.web.keeping import notice
+from assay.web.server import bind, held_back, is_loopback, lock_home, plan_of, serve
 from tests import tiny
 from tests.web.running import eventually
 
@@ -29,10 +30,12 @@ START = (
 class Served:
     """`serve` in a process of its own."""
 
-    def __init__(self, home: Path, **told: Any) -> None:
+    def __init__(self, home: Path, folder: Path | None = None, **told: Any) -> None:
+        self.home = home
         shutil.copytree(tiny.application() / ".assay", home)
-        options = {"home": str(home), "port": 0, "drain_timeout_s": 5} | told
-        command = [sys.executable, "-c", START, str(tiny.application()), json.dumps(options)]
+        plain = {"port": 0, "drain_timeout_s": 5, "drain_delay_s": 0, "job_workers": 0}
+        options = {"home": str(home)} | plain | told
+        command = [sys.executable, "-c", START, str(folder or tiny.application()), json.dumps(options)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline()
@@ -49,6 +52,10 @@ class Served:
             return 0
         finally:
             connection.close()
+
+    def notice(self) -> dict[str, Any]:
+        """What it says of itself in its home."""
+        return dict(json.loads((self.home / "serve.json").read_text()))
 
     def children(self) -> list[int]:
         """The processes that it has started."""
@@ -101,12 +108,17 @@ def test_a_folder_without_an_application_is_refused(tmp_path: Path) -> None:
         serve(tmp_path, {})
 
 
-def test_one_process_serves_and_ends_well(tmp_path: Path) -> None:
+def test_it_serves_says_where_and_ends_well(tmp_path: Path) -> None:
     served = Served(tmp_path / "home")
     assert "/docs" in served.said
     assert served.status("/v1/models") == 200
+    told = notice.read(tmp_path / "home")
+    assert told is not None
+    assert (told.pid, told.url, told.generation) == (served.process.pid, f"http://127.0.0.1:{served.port}", 1)
     assert served.end() == 0
     assert served.status("/livez") == 0
+    assert notice.read(tmp_path / "home") is None
+    assert not (tmp_path / "home" / "serve.json").exists()
 
 
 def test_several_workers_share_the_port_and_one_that_dies_is_replaced(tmp_path: Path) -> None:
@@ -131,3 +143,36 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     assert served.process.stdout is not None
     served.process.stdout.close()
     eventually(lambda: served.status("/livez") == 0)
+
+
+def test_a_home_that_is_refused_is_free_again(tmp_path: Path) -> None:
+    taken = bind("127.0.0.1", 0)
+    with pytest.raises(PortTaken):
+        serve(tiny.application(), {"home": tmp_path / "home", "port": taken.getsockname()[1]})
+    taken.close()
+    os.close(lock_home(settings_for(tmp_path, home=tmp_path / "home")))
+
+
+def test_signals_are_held_back_only_within_the_block() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with held_back():
+        assert {signal.SIGTERM, signal.SIGINT, signal.SIGHUP} <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_the_plan_is_the_part_of_the_settings_that_the_supervisor_needs(tmp_path: Path) -> None:
+    plan = plan_of(settings_for(tmp_path, home=tmp_path / "home", workers=3, drain_delay_s=0.5))
+    assert (plan.workers, plan.drain_delay_s, plan.home) == (3, 0.5, str(tmp_path / "home"))
+
+
+@pytest.mark.parametrize(("text", "ready"), [("workers = 2", True), ("workrs = 2", False), ("workers =", False)])
+def test_settings_are_read_anew_in_a_process_that_says_what_it_found(tmp_path: Path, text: str, ready: bool) -> None:
+    (tmp_path / "assay.toml").write_text(text)
+    heard, said = os.pipe()
+    command = [sys.executable, "-m", "assay.web.server", str(tmp_path), str(said), "{}"]
+    subprocess.run(command, pass_fds=(said,), check=True)
+    os.close(said)
+    with os.fdopen(heard) as lines:
+        told = json.load(lines)
+    assert told.get("ready", False) == ready
+    assert told["plan"]["workers"] == 2 if ready else "assay.toml" in told["refused"]

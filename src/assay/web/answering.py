@@ -15,18 +15,18 @@ from assay.serving.explain import explain
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.serving.similar import similar
-from assay.store.recorder import Entry
+from assay.store.record.recorder import Entry
 from assay.web.process import Process, asked_in
 
 
 class PlainAsk(Awaited):
-    """A question whose answer goes back to the caller; the caller has it recorded."""
+    """Questions whose answers go back to the caller; the caller has them recorded."""
 
     __slots__ = ("answered", "questions", "version")
 
-    def __init__(self, question: Any, version: LoadedVersion) -> None:
-        super().__init__(rows=1)
-        self.questions = [question]
+    def __init__(self, questions: list[Any], version: LoadedVersion) -> None:
+        super().__init__(rows=len(questions))
+        self.questions = questions
         self.version = version
 
     def settle(self, answered: Answered) -> None:
@@ -43,15 +43,19 @@ class ServedModel:
 
     async def predict(self, question: Any) -> Prediction:
         """One answer by the ruling version."""
-        served, version = await self._ruling()
+        _, version = await self._ruling()
         taken = version.reader.take(msgspec.to_builtins(question))
-        ask = PlainAsk(taken, version)
+        answered = await self.answer_by(version, [taken])
+        await self.keep(answered, [taken])
+        return Prediction(id=answered.ids[0], model=self._model, version=version.number, prediction=answered.values[0])
+
+    async def answer_by(self, version: LoadedVersion, questions: list[Any]) -> Answered:
+        """The answers to some questions, in their order, by this version; whoever gives them on calls `keep` first."""
+        served = await self._process.served(self._model)
+        ask = PlainAsk(questions, version)
         served.lane.submit(ask)
         await ask.future
-        await self._keep(ask.answered, taken)
-        return Prediction(
-            id=ask.answered.ids[0], model=self._model, version=version.number, prediction=ask.answered.values[0]
-        )
+        return ask.answered
 
     async def explain(self, question: Any) -> Explanation:
         """One answer by the ruling version with its reasons."""
@@ -63,7 +67,7 @@ class ServedModel:
         at, began = now_us(), ticks_us()
         value, base, parts = await asyncio.to_thread(explain, version, question)
         answered = Answered(version, [value], new_ids(1), "", at, ticks_us() - began)
-        await self._keep(answered, question)
+        await self.keep(answered, [question])
         return Explanation(
             id=answered.ids[0], model=self._model, version=version.number, prediction=value, base=base, parts=parts
         )
@@ -77,9 +81,11 @@ class ServedModel:
         served = await self._process.served(self._model)
         return served, served.version()
 
-    async def _keep(self, answered: Answered, question: Any) -> None:
+    async def keep(self, answered: Answered, questions: list[Any]) -> None:
+        """Has the answers recorded with the exchange in which they were asked, or at once where there is none."""
         conversation = asked_in.get()
-        rows = answered.rows([msgspec.json.encode(question).decode()], conversation.id if conversation else None)
+        asked = [msgspec.json.encode(question).decode() for question in questions]
+        rows = answered.rows(asked, conversation.id if conversation else None)
         if conversation is not None:
             conversation.predictions += rows  # recorded with the exchange, in its transaction
         else:

@@ -23,8 +23,10 @@ from assay.web.predictions import LONG_BODY_BYTES, PredictRoute, reply
 from assay.web.problems import CONTENT_TYPE, problem_of
 from assay.web.process import Conversation, Process, asked_in
 from assay.web.requests import Captured, Hosts, Receive, Request, Scope, Send
+from assay.web.uploads import UploadRoute
 
 PREFIX = "/v1/models/"
+BODY_MAY_BE_ABSENT = ("/train", "/queries")
 PROBES = frozenset(("/livez", "/readyz"))
 log = structlog.get_logger("assay")
 
@@ -39,6 +41,7 @@ class Door:
         settings = process.settings
         self._hosts = Hosts(settings.allowed_hosts, any_host=settings.open)
         self._predict = PredictRoute(process)
+        self._uploads = UploadRoute(process)
         self._pending: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +59,7 @@ class Door:
             await self._process.start()
             self._api = self._make_api(self._process)
         except Exception as failed:
+            self._process.failure = str(failed) or type(failed).__name__
             await send({"type": "lifespan.startup.failed", "message": str(failed)})
             raise
         await send({"type": "lifespan.startup.complete"})
@@ -71,6 +75,8 @@ class Door:
                 await request.read(receive, self._predict.limit)  # first: of a refusal too the record has what was sent
                 served, version = await self._asked_of(request)
                 await self._predict(request, served, version, send)
+            elif UploadRoute.takes(request):
+                await self._uploads(request, receive, send)
             else:
                 await self._control(request, scope, receive, send)
         except AssayError as refused:
@@ -97,7 +103,7 @@ class Door:
 
     async def _control(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         body = await request.read(receive, self._process.settings.max_batch_bytes)
-        if request.method == "POST" and request.path.startswith(PREFIX):
+        if must_be_json(request):
             request.check_json()
         if body and request.says_json():
             if len(body) > LONG_BODY_BYTES:
@@ -140,7 +146,7 @@ class Door:
             log.error("exchange_not_recorded", request=request.id, reason=str(unrecorded))
             if status < 500:
                 status, body, headers = problem_of(StoreUnavailable(), request.id)
-        if isinstance(refused, BodyTooLarge):
+        if isinstance(refused, BodyTooLarge) or request.unread:
             headers.append((b"connection", b"close"))  # the rest of the body is not read
         headers += [
             (b"content-type", CONTENT_TYPE),
@@ -148,6 +154,13 @@ class Door:
             (b"cache-control", b"no-store"),
         ]
         await reply(send, status, body, headers)
+
+
+def must_be_json(request: Request) -> bool:
+    """Whether the request's body, if it has one or needs one, is read as JSON whatever it is called."""
+    if request.method not in ("POST", "PUT") or not request.path.startswith("/v1/"):
+        return False
+    return bool(request.body) or (request.path.startswith(PREFIX) and not request.path.endswith(BODY_MAY_BE_ABSENT))
 
 
 async def _quietly(keeping: Awaitable[None]) -> None:

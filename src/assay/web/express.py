@@ -19,7 +19,7 @@ from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.serving.shelf import Shelf
 from assay.settings import Settings
-from assay.store.recorder import Entry
+from assay.store.record.recorder import Entry
 from assay.web.predictions import render
 from assay.web.protocol import GuardedProtocol
 from assay.web.requests import LOCAL_NAMES, Captured, Scope
@@ -79,6 +79,18 @@ class Express:
         except AssayError:
             return None
         return ask
+
+    def make_answers_last(self) -> None:
+        """From now on each answer is the last of its connection; until then nothing on the way has to ask whether it is."""
+        take = self.take
+
+        def take_last(served: Served, body: bytes, answered: Callable[[ExpressAsk], None]) -> ExpressAsk | None:
+            ask = take(served, body, answered)
+            if ask is not None:
+                ask.keep_alive = False
+            return ask
+
+        self.take = take_last  # type: ignore[method-assign]  # replaced once, so that it costs nothing before
 
     def head_of(self, version: LoadedVersion) -> bytes:
         """The status line and those headers that every answer of a version carries; made once."""

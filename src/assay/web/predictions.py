@@ -20,7 +20,7 @@ from assay.errors import (
 from assay.serving.batch import Awaited
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
-from assay.store.recorder import Entry
+from assay.store.record.recorder import Entry
 from assay.web.process import Process, exchange_row
 from assay.web.requests import Request, Send
 
@@ -137,7 +137,9 @@ def render(answered: Answered, *, single: bool) -> bytes:
 async def reply(send: Send, status: int, body: bytes, headers: Headers, length: int | None = None) -> None:
     """Sends a whole response; `length` is that of the body where it is not sent (HEAD)."""
     told = str(len(body) if length is None else length).encode()
-    start = {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", told)]}
+    if status != 204:  # which has no body, and must not tell its length
+        headers = [*headers, (b"content-length", told)]
+    start = {"type": "http.response.start", "status": status, "headers": headers}
     try:
         await send(start)
         await send({"type": "http.response.body", "body": body})

@@ -7,32 +7,55 @@ from http import HTTPStatus
 import msgspec
 
 from assay import errors
+from assay.domain.given.upload import TYPES
 from assay.errors import AssayError, Fault
 
 STATUS: dict[type[AssayError], int] = {
     errors.MalformedJson: 400, errors.MalformedEncoding: 400, errors.DuplicateKey: 400, errors.TooDeep: 400,
     errors.BadCursor: 400, errors.BadIdempotencyKey: 400, errors.BodyCutOff: 400,
     errors.ModelNotFound: 404, errors.VersionNotFound: 404, errors.NothingSimilar: 404, errors.RouteNotFound: 404,
+    errors.JobNotFound: 404, errors.JobEnded: 409, errors.JobNotFailed: 409, errors.LeaseLost: 409,
+    errors.DatasetNotFound: 404, errors.QueryNotFound: 404, errors.PredictionNotFound: 404,
     errors.MethodNotAllowed: 405, errors.NotAcceptable: 406,
-    errors.VersionRejected: 409, errors.IdempotencyInProgress: 409,
+    errors.VersionRejected: 409, errors.NotWaiting: 409, errors.VersionNotReady: 409, errors.PromotionInProgress: 409,
+    errors.PromotionOvertaken: 409, errors.IdempotencyInProgress: 409,
+    errors.DatasetInUse: 409, errors.QueryClosed: 409,
     errors.BodyTooLarge: 413, errors.TooManyRows: 413, errors.UriTooLong: 414,
     errors.UnsupportedMediaType: 415, errors.UnsupportedEncoding: 415,
     errors.UnknownHost: 421,
+    errors.DatasetRejected: 422,
     errors.QuestionInvalid: 422, errors.ParameterInvalid: 422, errors.IdempotencyMismatch: 422, errors.Unstorable: 422,
     errors.NothingReleased: 503, errors.Overloaded: 503, errors.Draining: 503, errors.StoreUnavailable: 503,
     errors.ArtifactRejected: 503, errors.NotServing: 503,
     errors.ModelTimedOut: 504,
+    errors.StorageFull: 507,
 }  # fmt: skip
 TITLES = {
     400: "The request cannot be read", 404: "Not found", 405: "Method not allowed", 406: "Not acceptable", 409: "Conflict",
     413: "Too large", 414: "Address too long", 415: "Unsupported media type", 421: "Unknown host",
     422: "The request is not acceptable", 500: "Internal error", 503: "Unavailable", 504: "The model took too long",
+    507: "No room",
 }  # fmt: skip
 RETRY_AFTER_S = {503: b"1", 409: b"1"}
 CONTENT_TYPE = b"application/problem+json"
 Headers = list[tuple[bytes, bytes]]
 # What these say may hold paths or library messages, which are for the log and not for the caller.
 _PRIVATE = (errors.ArtifactRejected, errors.StoreUnavailable, errors.ModelFailed, errors.Unstorable)
+
+# Waiting changes nothing.
+_LASTING = (
+    errors.VersionRejected, errors.NotWaiting, errors.DatasetInUse, errors.QueryClosed, errors.JobEnded,
+    errors.JobNotFailed,
+)  # fmt: skip
+
+
+class PassedOn(AssayError):
+    """The refusal of a canonical route, passed on by a route that is another spelling of it."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(body.decode("utf-8", "replace"))
+        self.status = status
+        self.body = body
 
 
 class OwnRefusal(AssayError, code="refused"):
@@ -74,17 +97,22 @@ def problem_of(error: AssayError, instance: str) -> tuple[int, bytes, Headers]:
         code=code_of(error, faults), errors=faults,
     )  # fmt: skip
     headers: Headers = []
-    if status in RETRY_AFTER_S and not isinstance(error, errors.VersionRejected):
+    if status in RETRY_AFTER_S and not isinstance(error, _LASTING):
         headers.append((b"retry-after", RETRY_AFTER_S[status]))
     if isinstance(error, errors.MethodNotAllowed):
         headers.append((b"allow", error.allow.encode()))
     if status == 415:
-        headers.append((b"accept-post", b"application/json"))
+        accepted = (
+            ", ".join(("application/json", *TYPES)) if isinstance(error, errors.UnsupportedFile) else "application/json"
+        )
+        headers.append((b"accept-post", accepted.encode()))
     return status, msgspec.json.encode(body), headers
 
 
 def code_of(error: AssayError, faults: tuple[Fault, ...]) -> str:
     """The error's code; of a question with faults of one kind, that kind's."""
+    if isinstance(error, errors.DatasetRejected) and error.kind:
+        return error.kind
     kinds = {fault.code for fault in faults}
     if isinstance(error, errors.QuestionInvalid) and len(kinds) == 1:
         # a list of questions is refused as a whole: the pointers say which rows

@@ -11,9 +11,11 @@ import structlog
 
 from assay.app import Assay
 from assay.serving.batch import Awaited, Lane
+from assay.serving.ready import Ready
 from assay.serving.served import Served
 from assay.serving.shelf import Shelf
-from assay.store.recorder import Entry, Values
+from assay.store.quarantine import Quarantine
+from assay.store.record.recorder import Entry, Values
 from assay.web.requests import Request
 
 MAX_RECORDS_WAITING = 50_000
@@ -49,8 +51,10 @@ class Process:
         self.assay = assay
         self.settings = assay.settings
         self.draining = False
+        self.failure = ""  # why it could not be started
         self.answering: set[str] = set()
-        self.shelf = Shelf(assay.versions, assay.rollouts, assay.loader)
+        ready = Ready(assay.versions.find, assay.loader.load, assay.preparations, assay.processes)
+        self.shelf = Shelf(assay.versions, assay.rollouts, assay.loader, ready)
         self._scribe: Lane[Record] | None = None
         self._following: asyncio.Task[None] | None = None
 
@@ -58,6 +62,7 @@ class Process:
         """Loads who rules, and follows the rollouts from now on."""
         self._scribe = Lane("record", self._write, MAX_RECORDS_WAITING)
         await asyncio.to_thread(self.assay.artifacts.sweep)
+        await asyncio.to_thread(Quarantine(self.assay.home, self.settings.max_upload_bytes).sweep)
         trained = await asyncio.to_thread(self.assay.versions.models)
         if not trained:
             log.warning("nothing_is_trained", todo="run `assay train`; its versions answer here without a restart")
@@ -135,7 +140,7 @@ def exchange_row(
         request.id, request.at, request.method, request.path, request.query, status, request.took_us(),
         bytearray(request.body),
     )  # fmt: skip
-    sizes = (len(request.body), len(response))
+    sizes = (request.size, len(response))
     if not whole and len(response) > REMEMBERED_BYTES:
         return (*plain, None, *sizes, sha256(response).hexdigest(), key, replay_of)
     if key is None and replay_of is None:

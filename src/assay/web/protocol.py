@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100
+PACE_BYTES = 1 << 20  # for each so many of a body, a client has the time that a body may take
 WRITE_TIMEOUT_US = 60_000_000
 KEEP_ALIVE_US = 75_000_000
 SWEEP_S = 1.0
@@ -33,10 +34,11 @@ class GuardedProtocol(HttpToolsProtocol):
     header_timeout_us: ClassVar[int]
     body_timeout_us: ClassVar[int]
     max_connections: ClassVar[int]
+    closing: ClassVar[bool] = False  # whether each answer is the last of its connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A new connection: its first request may take as long as any other."""
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         self._in_head = True
         self._since_us = ticks_us()
         self._stuck_us = 0
@@ -88,7 +90,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
             self.refuse(400, "bad_framing", "A request names exactly one host.")
         else:
+            before = self.cycle
             super().on_headers_complete()
+            if self.closing:
+                _make_last(self.cycle, before)
 
     def complete(self) -> None:
         """What becomes of it once its body is there."""
@@ -97,13 +102,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; of a refused request nothing is kept."""
+        self._body_bytes += len(body)
+        if self._body_bytes >= PACE_BYTES:  # a long body may take its time, as long as it goes on coming
+            self._body_bytes, self._since_us = 0, ticks_us()
         if self.cycle is not None and not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole; the next one starts its own clock."""
         self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         self._since_us = 0
         self.complete()
 
@@ -130,28 +138,42 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
 
-    def overdue(self, now_us: int) -> None:
-        """Ends a connection whose request, or whose reading of our answer, takes too long."""
-        if self.flow is not None and self.flow.write_paused:
-            self._stuck_us = self._stuck_us or now_us
-            if now_us - self._stuck_us > WRITE_TIMEOUT_US:
-                self.transport.abort()
-            return
-        self._stuck_us = 0
-        waiting = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
-        if waiting:
-            return
-        if not self._since_us:
-            if self._idle_since_us and now_us - self._idle_since_us > KEEP_ALIVE_US:
-                self.transport.close()
-            return
-        limit = self.header_timeout_us if self._in_head else self.body_timeout_us
-        if now_us - self._since_us > limit:
-            self.refuse(408, "request_timeout", "The request did not arrive in time.")
+    def shutdown(self) -> None:
+        """What is being answered is the last on this connection. An idle one stays: its client may be asking right now."""
+        cycle = self.cycle
+        begun = cycle is None or cycle.response_complete or getattr(cycle, "response_started", False)
+        if not begun:  # who has been promised a connection that stays, is told with the next answer
+            cycle.keep_alive = False
+
+
+def _make_last(cycle: Any, before: Any) -> None:
+    if before is not None and not before.response_complete:
+        before.keep_alive = True  # asked on one connection one after the other: the last of them ends it
+    cycle.keep_alive = False
 
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def _end_overdue(connection: GuardedProtocol, now_us: int) -> None:
+    """Ends a connection whose request, or whose reading of our answer, takes too long."""
+    if connection.flow is not None and connection.flow.write_paused:
+        connection._stuck_us = connection._stuck_us or now_us
+        if now_us - connection._stuck_us > WRITE_TIMEOUT_US:
+            connection.transport.abort()
+        return
+    connection._stuck_us = 0
+    waiting = connection.cycle is not None and not connection.cycle.response_complete and not connection.cycle.more_body
+    if waiting:
+        return
+    if not connection._since_us:
+        if connection._idle_since_us and now_us - connection._idle_since_us > KEEP_ALIVE_US:
+            connection.transport.close()
+        return
+    limit = connection.header_timeout_us if connection._in_head else connection.body_timeout_us
+    if now_us - connection._since_us > limit:
+        connection.refuse(408, "request_timeout", "The request did not arrive in time.")
 
 
 async def sweep(connections: Iterable[Any]) -> None:
@@ -161,4 +183,4 @@ async def sweep(connections: Iterable[Any]) -> None:
         now = ticks_us()
         for connection in list(connections):
             if isinstance(connection, GuardedProtocol):
-                connection.overdue(now)
+                _end_overdue(connection, now)

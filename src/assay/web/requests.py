@@ -16,7 +16,7 @@ from assay.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )  # fmt: skip
-from assay.store.recorder import Values
+from assay.store.record.recorder import Values
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -35,7 +35,7 @@ _ACCEPTED = frozenset((b"*/*", b"application/json", b""))
 class Request:
     """One request: its id, when it came, and the headers that matter to us."""
 
-    __slots__ = ("at", "began", "body", "headers", "id", "method", "path", "predictions", "query")
+    __slots__ = ("at", "began", "body", "headers", "id", "method", "path", "predictions", "query", "size", "unread")
 
     def __init__(self, scope: Scope) -> None:
         self.id = new_id()
@@ -46,6 +46,8 @@ class Request:
         self.query: str = scope["query_string"].decode("latin-1")
         self.headers: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _WANTED}
         self.body = b""
+        self.size = 0  # of the body that came, of which `body` may hold only the beginning
+        self.unread = False  # whether there is more of it to come
         self.predictions: list[Values] = []  # that were made on its behalf
 
     async def read(self, receive: Receive, limit: int) -> bytes:
@@ -60,11 +62,11 @@ class Request:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if message["type"] == "http.disconnect" or len(body) > limit:
-                self.body = body[:REMEMBERED_OF_REFUSED]
+                self.body, self.size = body[:REMEMBERED_OF_REFUSED], len(body)
                 if len(body) > limit:
                     raise BodyTooLarge(f"The body is longer than the {limit} bytes that this route accepts.")
                 raise BodyCutOff
-        self.body = body
+        self.body, self.size = body, len(body)
         return body
 
     def check_json(self) -> None:
@@ -77,6 +79,10 @@ class Request:
                 raise UnsupportedMediaType
         if b"content-encoding" in self.headers and self.headers[b"content-encoding"].lower() != b"identity":
             raise UnsupportedEncoding
+        self.check_accept()
+
+    def check_accept(self) -> None:
+        """Raises NotAcceptable where the client takes no JSON."""
         accept = self.headers.get(b"accept", b"")
         if accept not in _ACCEPTED and not _accepts_json(accept):
             raise NotAcceptable
@@ -91,9 +97,7 @@ class Request:
         told = self.headers.get(b"idempotency-key")
         if told is None:
             return None
-        if not 0 < len(told) <= 255 or not all(33 <= byte <= 126 for byte in told):
-            raise BadIdempotencyKey
-        return f"{self.method} {self.path} {told.decode('ascii')}"
+        return f"{self.method} {self.path} {check_key(told)}"
 
     def took_us(self) -> int:
         """How long ago the request came."""
@@ -142,6 +146,13 @@ class Captured:
             self.headers = [(name, value) for name, value in message["headers"] if name != b"content-length"]
         elif message["type"] == "http.response.body":
             self.body.append(message.get("body", b""))
+
+
+def check_key(told: bytes) -> str:
+    """An Idempotency-Key as text; raises BadIdempotencyKey."""
+    if not 0 < len(told) <= 255 or not all(33 <= byte <= 126 for byte in told):
+        raise BadIdempotencyKey
+    return told.decode("ascii")
 
 
 def _accepts_json(accept: bytes) -> bool:

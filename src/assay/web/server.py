@@ -1,29 +1,27 @@
-"""`assay serve`: owns the listening socket, and keeps as many web processes alive on it as were asked for."""
+"""`assay serve`: takes the home and the port, says where it is, and becomes the supervisor of what serves there."""
 
 from __future__ import annotations
 
 import fcntl
 import ipaddress
+import json
 import os
 import signal
 import socket
-import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
-from assay.clock import ticks_us
-from assay.errors import AlreadyServing, AssayError, NotLoopback, PortTaken
-from assay.settings import Settings, settings_for
+from assay.clock import iso, now_us
+from assay.errors import AlreadyServing, NotLoopback, PortTaken
+from assay.settings import Settings, settings_faults, settings_for
 from assay.sources.application import Application
-
-RESPAWN_PAUSE_S = 0.2
-QUICK_DEATH_US = 2_000_000
-MAX_QUICK_DEATHS = 5
+from assay.web.keeping.children import Plan, report
+from assay.web.keeping.notice import Notice
 
 
 def tell(name: str, url: str) -> None:
@@ -31,8 +29,8 @@ def tell(name: str, url: str) -> None:
     print(f"Assay serves {name} on {url} (documentation: {url}/docs)", flush=True)  # noqa: T201 - the one line it prints
 
 
-def serve(folder: Path, told: dict[str, Any], announce: Callable[[str, str], None] = tell) -> int:
-    """Serves the application until it is told to stop; the process's exit status.
+def serve(folder: Path, told: dict[str, Any], announce: Callable[[str, str], None] = tell) -> NoReturn:
+    """Serves the application until it is told to stop: this process becomes the supervisor, and ends with its status.
 
     `announce` is called with the application's name and address once the port is ours.
     Raises NotLoopback, PortTaken, AlreadyServing or ApplicationInvalid before anything is started.
@@ -41,20 +39,42 @@ def serve(folder: Path, told: dict[str, Any], announce: Callable[[str, str], Non
     settings = settings_for(application.folder, **told)
     if not settings.open and not is_loopback(settings.host):
         raise NotLoopback(settings.host)
-    lock = lock_home(settings)
-    listening = bind(settings.host, settings.port)
-    host, port = listening.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    announce(application.folder.name, f"http://{shown}:{port}")
-    try:
-        if settings.workers == 1:
-            from assay.web.worker import run_worker  # noqa: PLC0415 - the supervisor itself stays small
+    plan = plan_of(settings)
+    with held_back(), ExitStack() as undone:
+        lock = lock_home(settings)
+        undone.callback(os.close, lock)
+        listening = undone.enter_context(bind(settings.host, settings.port))
+        host, port = listening.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        notice = Notice(pid=os.getpid(), url=url, started_at=iso(now_us()))
+        notice.write(Path(plan.home))
+        announce(application.folder.name, url)
+        for handle in (lock, listening.fileno()):
+            fcntl.fcntl(handle, fcntl.F_SETFD, 0)  # they outlive what this process is now
+        known = (url, notice.started_at, json.dumps(plan._asdict()), dumped(told))
+        orders = (str(application.folder), str(listening.fileno()), *known)
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "assay.web.keeping.supervisor", *orders])  # noqa: S606 - our own module
 
-            return run_worker(application.folder, told, listening)
-        return Supervisor(application.folder, told, listening, settings).run()
+
+def plan_of(settings: Settings) -> Plan:
+    """What the supervisor has to know of the settings."""
+    told = {name: getattr(settings, name) for name in Plan._fields}
+    return Plan(**told | {"home": str(settings.home)})
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Signals wait until the supervisor is there to obey them, or until the block has failed."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
     finally:
-        listening.close()
-        os.close(lock)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def dumped(told: dict[str, Any]) -> str:
+    """Settings as the web processes get them."""
+    return msgspec.json.encode(told, enc_hook=str).decode()
 
 
 def is_loopback(host: str) -> bool:
@@ -98,62 +118,16 @@ def lock_home(settings: Settings) -> int:
     return lock
 
 
-class Supervisor:
-    """Several web processes on one inherited socket; whoever dies is replaced, and all end together."""
+def main() -> None:
+    """Reads the settings once more, for the supervisor of a server that reloads."""
+    folder, reporting, told = sys.argv[1:4]
+    try:
+        plan = plan_of(settings_for(Path(folder), **msgspec.json.decode(told)))
+    except ValueError as wrong:
+        report(int(reporting), refused=" ".join(settings_faults(wrong)) or str(wrong))
+    else:
+        report(int(reporting), ready=True, plan=plan._asdict())
 
-    def __init__(self, folder: Path, told: dict[str, Any], listening: socket.socket, settings: Settings) -> None:
-        self._folder = folder
-        self._told = msgspec.json.encode(told, enc_hook=str).decode()
-        self._listening = listening
-        self._settings = settings
-        self._alive: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
-        self._stopping = threading.Event()
-        self._quick_deaths = 0
-        self._watched, self._held = os.pipe()  # workers end when this process, and so `_held`, is gone
 
-    def run(self) -> int:
-        """Until SIGTERM or SIGINT; 1 where the workers do not stay alive."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self._stopping.set())
-        for _ in range(self._settings.workers):
-            self._spawn()
-        while not self._stopping.wait(RESPAWN_PAUSE_S):
-            if not self._replace_dead():
-                self._stop()
-                raise AssayError("The web processes end as soon as they start; see the messages above.")
-        self._stop()
-        return 0
-
-    def _spawn(self) -> None:
-        handle = self._listening.fileno()
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "assay.web.worker",
-            str(self._folder),
-            str(handle),
-            str(self._watched),
-            self._told,
-        ]
-        child = subprocess.Popen(command, pass_fds=(handle, self._watched))  # noqa: S603 - our own module
-        self._alive[child.pid] = (child, ticks_us())
-
-    def _replace_dead(self) -> bool:
-        for pid, (child, since) in list(self._alive.items()):
-            if child.poll() is not None:
-                del self._alive[pid]
-                self._quick_deaths = self._quick_deaths + 1 if ticks_us() - since < QUICK_DEATH_US else 0
-                self._spawn()
-        return self._quick_deaths < MAX_QUICK_DEATHS
-
-    def _stop(self) -> None:
-        for child, _ in self._alive.values():
-            child.send_signal(signal.SIGTERM)
-        until = ticks_us() + int((self._settings.drain_timeout_s + 5) * 1e6)
-        for child, _ in self._alive.values():
-            try:
-                child.wait(max(0.1, (until - ticks_us()) / 1e6))
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+if __name__ == "__main__":
+    main()

@@ -1,68 +1,168 @@
-"""One web process: uvicorn on a socket that somebody else has bound."""
+"""One web process: uvicorn on a socket that somebody else has bound, until its supervisor lets it go or is gone."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
+import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 import uvicorn
 
 from assay.app import Assay
+from assay.clock import ticks_us
+from assay.settings import settings_faults
 from assay.web.control import make_api
 from assay.web.door import Door
-from assay.web.express import Express, guarded
+from assay.web.express import Express, ExpressProtocol, guarded
+from assay.web.keeping.children import report
 from assay.web.process import Process
 from assay.web.protocol import sweep
 
+TURN_S = 0.02
+TURNS_A_TICK = 5
+OWN_END_S = 1.0
+log = structlog.get_logger("assay")
+
+
+class Supervised(NamedTuple):
+    """The pipe that closes when the supervisor is gone, and the one for what it is told once."""
+
+    supervisor: int
+    reporting: int
+
 
 class Server(uvicorn.Server):
-    """uvicorn's server with the sweep over its connections, and an end when its supervisor is gone."""
+    """uvicorn's server with the sweep over its connections, and an end that fails nobody who has asked.
 
-    def __init__(self, config: uvicorn.Config, supervisor: int | None) -> None:
+    Told to drain (SIGTERM), it is unready and goes on accepting. Told to retire (SIGUSR1), it accepts nothing more, answers
+    what is asked on the connections that it has, and ends with the last of them. Either way each answer is the last of its
+    connection, and an idle connection is closed only after its next answer, or when the time is over.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        process: Process,
+        protocol: type[ExpressProtocol],
+        supervised: Supervised | None = None,
+    ) -> None:
         super().__init__(config)
-        self._supervisor = supervisor
+        self._process = process
+        self._protocol = protocol
+        self._supervised = supervised
         self._sweeping: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts serving, and watching."""
-        await super().startup(sockets)
+        """Starts serving, and watching; tells the supervisor, if there is one."""
+        told = self._supervised
+        if told is not None:
+            self._obey(told.supervisor)
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            if told is not None:
+                report(told.reporting, refused=self._process.failure)
+            raise
         self._sweeping = asyncio.create_task(sweep(self.server_state.connections))
-        if self._supervisor is not None:
-            asyncio.get_running_loop().add_reader(self._supervisor, self._orphaned)
+        if told is not None:
+            report(told.reporting, ready=True, trouble=self._process.shelf.trouble)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """A server that was told to stop, and has answered everything, ended well: the signal is not raised again."""
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
+        """Nothing: the event loop hears the signals, and what they mean is ours to say."""
+        yield
 
-    def _orphaned(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._supervisor or 0)
+    def drain(self) -> None:
+        """Unready from now on, and each answer is the last of its connection; new connections are still accepted."""
+        self._process.draining = True
+        if self._careless:
+            self.retire()
+            return
+        self._make_answers_last()
+        asyncio.get_running_loop().call_later(self._process.settings.drain_delay_s + OWN_END_S, self.retire)
+
+    def retire(self) -> None:
+        """Accepts nothing from now on, and ends once the connections have."""
+        self._make_answers_last()
         self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Waits for the connections and what they have asked, then closes the rest and what is behind."""
+        for listening in (*self.servers, *(sockets or ())):  # our own handles: others listen on
+            listening.close()
+        await self._until_answered(0.0 if self._careless else self._process.settings.drain_timeout_s)
+        left = list(self.server_state.connections)
+        if left:
+            log.warning("connections_closed", connections=len(left), unanswered=len(self.server_state.tasks))
+        for connection in left:
+            connection.transport.close()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await self._until_answered(OWN_END_S)
+        await self.lifespan.shutdown()
 
-def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, supervisor: int | None = None) -> int:
-    """Serves until it is told to stop; 0 if it stopped well."""
+    @property
+    def _careless(self) -> bool:
+        return "no-drain" in self._process.settings.unsafe
+
+    def _obey(self, supervisor: int) -> None:
+        loop = asyncio.get_running_loop()
+
+        def told(act: Callable[[], None]) -> None:
+            if not hasattr(self, "servers"):
+                os._exit(0)  # nobody can have asked anything yet
+            act()
+
+        def orphaned() -> None:
+            loop.remove_reader(supervisor)
+            self._process.draining = True
+            told(self.retire)
+
+        loop.add_signal_handler(signal.SIGTERM, told, self.drain)
+        loop.add_signal_handler(signal.SIGUSR1, told, self.retire)
+        loop.add_reader(supervisor, orphaned)
+
+    def _make_answers_last(self) -> None:
+        if self._protocol.closing:
+            return
+        self._protocol.closing = True
+        self._protocol.express.make_answers_last()
+        for connection in self.server_state.connections:
+            connection.shutdown()
+
+    async def _until_answered(self, timeout_s: float) -> None:
+        until, turn = ticks_us() + int(timeout_s * 1e6), 0
+        while (self.server_state.connections or self.server_state.tasks) and ticks_us() < until:
+            await self.on_tick(turn // TURNS_A_TICK)  # it keeps the responses' date right
+            await asyncio.sleep(TURN_S)
+            turn += 1
+
+
+def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, supervised: Supervised) -> int:
+    """Serves until it is let go; 0 if it ended well."""
     configure_log()
-    assay = Assay.at(folder, **told)
-    settings = assay.settings
-    process = Process(assay)
+    try:
+        process = Process(Assay.at(folder, **told))
+    except Exception as failed:
+        faults = settings_faults(failed) if isinstance(failed, ValueError) else []
+        report(supervised.reporting, refused=" ".join(faults) or str(failed) or type(failed).__name__)
+        raise
+    settings = process.settings
     protocol = guarded(Express(process.shelf, settings, listening.getsockname()[1]), settings)
     config = uvicorn.Config(
         Door(process, make_api), http=protocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
         log_level="error", server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=2048,
-        timeout_graceful_shutdown=int(settings.drain_timeout_s) or None,
     )  # fmt: skip
-    server = Server(config, supervisor)
+    server = Server(config, process, protocol, supervised)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
@@ -80,11 +180,15 @@ def configure_log() -> None:
 
 
 def main() -> int:
-    """The child's side of `server.py`: folder, socket, supervisor's pipe and settings as arguments."""
-    folder, listening, supervisor, told = sys.argv[1:5]
+    """The child's side of `keeping/children.py`: folder, socket, both pipes and settings as arguments."""
+    folder, listening, supervisor, reporting, told = sys.argv[1:6]
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # what these mean, the supervisor says
     shared = socket.socket(fileno=int(listening))
-    fcntl.fcntl(int(supervisor), fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # a model's host must not hold it
-    return run_worker(Path(folder), msgspec.json.decode(told), shared, int(supervisor))
+    supervised = Supervised(int(supervisor), int(reporting))
+    for pipe in supervised:
+        fcntl.fcntl(pipe, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # a model's host must not hold it
+    return run_worker(Path(folder), msgspec.json.decode(told), shared, supervised)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from fastapi import Request
 
-from assay.errors import ParameterInvalid, VersionNotFound
+from assay.errors import ParameterInvalid, QuestionInvalid, VersionNotFound
 from assay.store.paging import Window
-from assay.web.control.parameters import PAGING, Parameters, version_number
+from assay.web.control.parameters import PAGING, Parameters, body_as, version_number
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    count: int = 1
+    names: tuple[str, ...] = ()
 
 
 def told(query: str, *known: str) -> Parameters:
@@ -69,3 +75,19 @@ def test_the_number_of_a_version_is_plain_digits() -> None:
     for wrong in ("", "x", "-1", "1.0", "²", "1" * 10):
         with pytest.raises(VersionNotFound):
             version_number("stone", wrong)
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b"{}", b'{"count": 1}'])
+def test_a_body_that_says_nothing_wants_nothing(body: bytes) -> None:
+    assert body_as(body, Wanted) == Wanted()
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [(b'{"count": "1"}', "#/count"), (b'{"names": ["a", 5]}', "#/names"), (b'{"cuont": 1}', "#"), (b"[]", "#")],
+)
+def test_a_body_that_says_something_else_is_refused_by_its_part(body: bytes, pointer: str) -> None:
+    with pytest.raises(QuestionInvalid) as refused:
+        body_as(body, Wanted)
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.detail[:1].islower()) == (pointer, True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.store.recorder import Entry
+from assay.store.record.recorder import Entry
 from assay.web.process import REMEMBERED_BYTES
 from tests import rows, tiny
 from tests.web.running import Running

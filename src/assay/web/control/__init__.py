@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 
 from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
 from assay.web.answering import ServedModel
-from assay.web.control import docs, health, models, reasons, records
-from assay.web.problems import CONTENT_TYPE, OwnRefusal, problem_of
+from assay.web.canonical import Canonical
+from assay.web.control import docs
+from assay.web.control.routes import ROUTERS
+from assay.web.problems import CONTENT_TYPE, OwnRefusal, PassedOn, problem_of
 from assay.web.process import Process, asked_in
 
 
@@ -25,13 +27,14 @@ def make_api(process: Process) -> FastAPI:
     )  # an address has one spelling
     api.state.assay = process.assay
     api.state.process = process
+    api.state.ask = Canonical(api)
     for kind in (AssayError, RequestValidationError, HTTPException):
         api.add_exception_handler(kind, refused)
     if application.has_routes:
         for name, model in application.models().items():
             model.answering = ServedModel(process, name)
         api.include_router(application.router(), tags=["application"])
-    for router in (models.router, reasons.router, records.router, health.router, docs.router):
+    for router in ROUTERS:
         api.include_router(router)
     api.openapi = lambda: docs.openapi(api, process)  # type: ignore[method-assign]  # FastAPI's documented way
     return api
@@ -39,6 +42,8 @@ def make_api(process: Process) -> FastAPI:
 
 async def refused(_request: Request, error: Exception) -> Response:
     """A refusal as problem+json."""
+    if isinstance(error, PassedOn):
+        return Response(error.body, error.status, {"cache-control": "no-store"}, CONTENT_TYPE.decode())
     conversation = asked_in.get()
     status, body, headers = problem_of(_known(error), conversation.id if conversation else "")
     named = {"cache-control": "no-store"} | {name.decode(): value.decode() for name, value in headers}

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.app import Assay
 from assay.clock import iso
-from assay.domain.rollout import Rollout
+from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import ModelNotFound
 from assay.web.control.parameters import Parameters, version_number

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from fastapi import Request
 
 from assay.clock import parse_iso
-from assay.errors import ParameterInvalid, VersionNotFound
+from assay.errors import Fault, ParameterInvalid, QuestionInvalid, VersionNotFound
 from assay.store.paging import MAX_LIMIT, Window
 
 PAGING = ("limit", "cursor", "since", "until")
+WantedT = TypeVar("WantedT", bound=msgspec.Struct)
 WHOLE = frozenset(("limit", "status", "version"))
 
 
@@ -79,3 +81,13 @@ def version_number(name: str, told: str) -> int:
     if not (told.isascii() and told.isdigit()) or len(told) > 9:
         raise VersionNotFound(name, told)
     return int(told)
+
+
+def body_as(body: bytes, kind: type[WantedT]) -> WantedT:
+    """A short body as this type, none as an empty object; raises QuestionInvalid, which names the part and its rule."""
+    try:
+        return msgspec.json.decode(body.strip() or b"{}", type=kind)
+    except msgspec.ValidationError as refused:
+        said, _, place = str(refused).partition(" - at `$")
+        pointer = "#" + place.rstrip("`").partition("[")[0].replace(".", "/")
+        raise QuestionInvalid((Fault(pointer, said[:1].lower() + said[1:], "invalid"),)) from None

@@ -14,7 +14,7 @@ from assay.clock import iso
 from assay.domain.exchange import Exchange
 from assay.errors import RouteNotFound
 from assay.store.paging import Page
-from assay.store.predictions import Recorded
+from assay.store.record.predictions import Recorded
 from assay.web.control.parameters import PAGING, Parameters, documented
 
 router = APIRouter(tags=["record"])

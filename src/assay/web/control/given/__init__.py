@@ -1,0 +1,1 @@
+"""What clients give and order: datasets, queries and trainings."""
