@@ -7,10 +7,10 @@ from typing import Any
 from assay.clock import new_id, now_us
 from assay.domain.dataset import Dataset
 from assay.domain.evaluation import Evaluation
-from assay.domain.rollout import Rollout
+from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
-from assay.store import exchanges, predictions
-from assay.store.recorder import Values
+from assay.store.record import exchanges, predictions
+from assay.store.record.recorder import Values
 
 
 def exchange_values(**told: Any) -> Values:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.clock import iso, new_id, new_ids, now_us, parse_iso, ticks_us
+from assay.clock import boot_clock, iso, new_id, new_ids, now_us, parse_iso, ticks_us
 
 YEAR_2200_US = 7_258_118_400_000_000
 
@@ -47,6 +49,15 @@ def test_now_is_now_in_microseconds() -> None:
 def test_ticks_never_go_back() -> None:
     ticks = [ticks_us() for _ in range(1000)]
     assert ticks == sorted(ticks)
+
+
+def test_the_clock_of_this_start_of_the_machine_is_the_same_for_every_process() -> None:
+    boot, before = boot_clock()
+    asked = [sys.executable, "-c", "from assay.clock import boot_clock; print(*boot_clock())"]
+    other, between = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+    assert other == boot
+    assert before < int(between) < boot_clock()[1]
+    assert re.fullmatch("[0-9A-Fa-f-]{32,36}", boot)
 
 
 @given(st.integers(1, 2000))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from assay.settings import Settings, settings_for
+from assay.settings import Settings, settings_faults, settings_for
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,7 @@ def test_a_misspelt_line_of_the_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_every_setting_is_described(name: str) -> None:
     assert (Settings.model_fields[name].description or "").endswith(".")
+
+
+def test_an_error_that_is_not_about_settings_is_left_alone() -> None:
+    assert settings_faults(ValueError("something else")) == []

@@ -4,8 +4,10 @@ from assay.domain.model import Model
 from assay.domain.prediction import Explanation, Prediction
 from assay.domain.question.field import Boolean, Category, Grade, Integer, Number, Text
 from assay.domain.question.input import Input
+from assay.domain.releases.gate import Gate
 from assay.errors import AssayError
 
 __all__ = [
-    "AssayError", "Boolean", "Category", "Explanation", "Grade", "Input", "Integer", "Model", "Number", "Prediction", "Text",
+    "AssayError", "Boolean", "Category", "Explanation", "Gate", "Grade", "Input", "Integer", "Model", "Number", "Prediction",
+    "Text",
 ]  # fmt: skip

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 PREFIX = "ASSAY_"
-Unsafe = Literal["answer-before-commit", "no-sync", "no-hash", "no-golden", "no-idempotency"]
+Unsafe = Literal[
+    "answer-before-commit", "no-sync", "no-hash", "no-golden", "no-idempotency", "no-fence", "no-prepare", "no-drain", "no-slot",
+    "no-quarantine",
+]  # fmt: skip
+
+
+class ScheduleSetting(BaseModel):
+    """One schedule: a verb to be done at every slot, a slot being a moment of `every` or `cron`, in UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verb: Literal["train"] = Field("train", description="What is done.")
+    model: str | None = Field(None, description="The model it is done for; the only one unless told.")
+    every: str | None = Field(None, description="An interval such as 30s, 15m, 6h or 1d; slots lie on its multiples.")
+    cron: str | None = Field(None, description="Minute, hour, day, month and weekday in UTC, as cron has them.")
+    missed: Literal["coalesce", "catch_up"] = Field(
+        "coalesce", description="What becomes of slots missed while nothing ran: one run for all, or one run each."
+    )
 
 
 class Settings(BaseSettings):
@@ -46,6 +72,22 @@ class Settings(BaseSettings):
     drain_timeout_s: float = Field(
         30.0, ge=0, description="Longest time that requests in flight get when the server stops."
     )
+    drain_delay_s: float = Field(
+        5.0, ge=0, description="How long a server that is told to stop goes on accepting connections, unready."
+    )
+    data: str | None = Field(
+        None, description="Where fresh rows come from: a file, folder, glob, bucket address or database address."
+    )
+    query: str | None = Field(None, description="The SQL query that gives the rows, where `data` is a database.")
+    look_interval_s: float = Field(2.0, gt=0, description="How often the worker looks for fresh rows and due slots.")
+    job_workers: int = Field(1, ge=0, le=64, description="Workers for jobs beside the web processes.")
+    lease_s: float = Field(15.0, ge=0.2, description="How long a job stays its worker's without a sign of life.")
+    trials: int | None = Field(None, ge=1, description="Trials of each tuned recipe, instead of its own number.")
+    max_attempts: int = Field(3, ge=1, le=100, description="How often a job is tried whose worker is lost.")
+    schedules: dict[str, ScheduleSetting] = Field(
+        default_factory=dict, description="Jobs to be made at every slot of a schedule, by name."
+    )
+    max_upload_bytes: int = Field(1 << 30, ge=1024, description="Longest body of an upload of rows.")
     poll_interval_s: float = Field(0.2, gt=0, description="How often a process looks for a new rollout.")
     unsafe: frozenset[Unsafe] = Field(
         frozenset(), description="Protections switched off, to prove that the tests notice. Never in production."
@@ -76,3 +118,26 @@ def settings_for(application: Path, **told: Any) -> Settings:
     if "home" not in told and f"{PREFIX}HOME" not in os.environ:
         home = application / home  # a relative one in the file is meant from where the file is
     return found.model_copy(update={"home": home.expanduser().absolute()})
+
+
+def settings_faults(wrong: ValueError) -> list[str]:
+    """What is wrong with which setting, in sentences; nothing where the error is not about settings."""
+    if isinstance(wrong, tomllib.TOMLDecodeError):
+        return [f"assay.toml cannot be read: {wrong}."]
+    if isinstance(wrong, SettingsError):
+        named = re.search(r'field "(\w+)"', str(wrong))
+        name = f"{PREFIX}{named[1].upper()}" if named else "A setting"
+        return [f'{name} cannot be read: a list is written as JSON, such as ["one", "two"].']
+    if isinstance(wrong, ValidationError) and wrong.title == "ApplicationSettings":
+        return [_fault(".".join(str(part) for part in one["loc"]), one) for one in wrong.errors()]
+    return []
+
+
+def _fault(name: str, fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"; did you mean {near[0]!r}" if near else ""
+        return f"assay.toml: there is no setting {name!r}{hint}."
+    setting = name.split(".", maxsplit=1)[0]
+    where = f"{PREFIX}{setting.upper()}, or {setting} in assay.toml"
+    return f"The setting {name!r} ({where}) is {fault['input']!r}: {fault['msg']}."

@@ -13,7 +13,7 @@ import pytest
 from assay.app import Assay
 from assay.errors import BadCursor, NothingReleased, QuestionInvalid, VersionNotFound, VersionRejected
 from assay.store.paging import Window
-from assay.store.recorder import Entry
+from assay.store.record.recorder import Entry
 from assay.training.run import Plan
 from tests import rows, tiny
 

@@ -12,7 +12,9 @@ ROOMS = ("assay.web", "assay.domain", "assay.store", "assay.app")
 SERVING = frozenset(
     f"assay.serving.{name}" for name in "batch engines.compiled explain engines.hosts loaded predict similar".split()
 )
-HEAVY_BY_NATURE = frozenset({"assay.store.formats", "assay.store.schema.env"})
+HEAVY_BY_NATURE = frozenset(
+    {"assay.app.comparing", "assay.app.learning", "assay.store.formats", "assay.store.schema.env"}
+)
 
 REPORT = """
 import importlib, sys

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.cli.options import Source
 from tests.cli.conftest import run
 
 
@@ -42,3 +43,14 @@ def test_a_number_that_no_version_can_have_is_misuse(number: str) -> None:
 def test_the_home_may_come_from_the_environment(app: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(trained))
     assert "linear" in run("versions", app).stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("s3://bucket//key.csv", "s3://bucket//key.csv"), ("dataset:stones", "dataset:stones"), ("/data/x.csv", "/data/x.csv"),
+        ("rows/*.csv", str(Path.cwd() / "rows/*.csv")), ("~/rows", str(Path.home() / "rows")),
+    ],
+)  # fmt: skip
+def test_a_place_of_data_means_the_same_to_every_process(said: str, told: str) -> None:
+    assert Source().convert(said, None, None) == told

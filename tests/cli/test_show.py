@@ -36,10 +36,6 @@ def test_control_characters_are_spelt_out(text: str, said: str) -> None:
     assert show.clean(text) == said
 
 
-def test_an_error_that_is_not_about_settings_is_left_alone() -> None:
-    assert show.settings_faults(ValueError("something else")) == []
-
-
 @pytest.mark.parametrize("columns", ["80", "100", "140"])
 def test_the_leaderboard_is_whole_on_any_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(show, "console", lambda: Console(width=int(columns)))

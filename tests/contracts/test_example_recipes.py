@@ -60,12 +60,12 @@ def test_a_recipe_is_fitted_stored_compiled_and_proved(application: str, recipe:
 
 @real
 @pytest.mark.parametrize(
-    ("recipe", "mae"), [("linear", 760.7), ("log-linear", 561.6), ("positive", 415), ("staged", 295)]
+    ("recipe", "mae"), [("linear", 760.8), ("log-linear", 561.6), ("positive", 415), ("staged", 295)]
 )
 def test_on_the_real_table_the_figures_are_reached(recipe: str, mae: float) -> None:
     model = DIAMONDS.price
     taken = take(model, read_rows(TABLE), str(TABLE))
-    assert (taken.dataset.rows, taken.dataset.removed) == (4989, 11)
+    assert (taken.dataset.rows, taken.dataset.removed) == (4988, 11)
     train, test = split(taken.rows, model.test_size, model.seed)
     fitted = fit(model, model.recipes[recipe], train, test)
     assert isinstance(fitted, Fitted), fitted

@@ -13,15 +13,16 @@ from sqlalchemy import inspect
 
 from assay.clock import new_ids
 from assay.errors import AlreadyAnswered, BadCursor, Unstorable, VersionNotFound
-from assay.store import datasets, evaluations, exchanges, schema, versions
+from assay.store import datasets, evaluations, schema, versions
 from assay.store.database import Database, metadata
 from assay.store.datasets import Datasets
 from assay.store.evaluations import Evaluations
-from assay.store.exchanges import Exchanges
 from assay.store.paging import Window
-from assay.store.predictions import Predictions
-from assay.store.recorder import Entry, Recorder
-from assay.store.rollouts import Rollouts
+from assay.store.record import exchanges
+from assay.store.record.exchanges import Exchanges
+from assay.store.record.predictions import Predictions
+from assay.store.record.recorder import Entry, Recorder
+from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 from tests import rows
 

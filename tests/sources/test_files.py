@@ -65,8 +65,8 @@ def test_a_fraction_in_the_last_of_many_rows_does_not_break_the_reading(tmp_path
         ("stones.csv", b"carat,price\n", "no rows"),
         ("stones.xlsx", b"PK", "not from .xlsx"),
         ("stones.parquet", b"PAR1 this is not parquet PAR1", "cannot be read"),
-        ("stones.jsonl", b"{not json}\n", "cannot be read"),
-        ("stones.csv", b"carat,cut\n0.5,\xff\xfe\n", "cannot be read"),
+        ("stones.jsonl", b"{not json}\n", "line 1: JSON is malformed"),
+        ("stones.csv", b"carat,cut\n0.5,\xff\xfe\n", "line 2, byte 14: holds bytes that are not UTF-8"),
     ],
 )
 def test_an_unusable_file_is_refused_by_name_and_rule(tmp_path: Path, name: str, content: bytes, rule: str) -> None:

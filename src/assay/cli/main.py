@@ -8,11 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from assay.cli.doctor import doctor
-from assay.cli.predict import predict
-from assay.cli.serve import serve
-from assay.cli.train import train
-from assay.cli.versions import evaluate, promote, rollback, versions
+from assay.cli.commands import COMMANDS
 from assay.errors import AssayError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -42,7 +38,7 @@ class Door(click.Group):
 
 @click.group(
     cls=Door,
-    commands=[train, versions, evaluate, promote, rollback, predict, serve, doctor],
+    commands=list(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="assay", message="assay %(version)s")
@@ -74,8 +70,9 @@ def _refuse(ctx: click.Context, failed: AssayError) -> NoReturn:
 
 def _blame_settings(ctx: click.Context, wrong: ValueError) -> NoReturn:
     from assay.cli import show
+    from assay.settings import settings_faults
 
-    said = show.settings_faults(wrong)
+    said = settings_faults(wrong)
     if not said:
         raise wrong
     for sentence in said:

@@ -54,6 +54,18 @@ class Place(click.ParamType[Path]):
         return Path(value)
 
 
+class Source(click.ParamType[str]):
+    """Where rows come from: an address or `dataset:NAME` as it is, or a path, absolute because other processes read it."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The place; fails with a usage error."""
+        path = Place().convert(value, param, ctx)
+        address = "://" in str(value) or str(value).startswith("dataset:")
+        return str(value) if address else str(path.expanduser().absolute())
+
+
 class Name(click.ParamType[str]):
     """The name of a model, a recipe or a host."""
 

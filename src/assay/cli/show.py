@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import sys
-import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.clock import iso
-from assay.domain.rollout import Rollout
+from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import Fault
 
@@ -69,34 +66,6 @@ def clean(text: str) -> str:
     return "".join(
         mark if mark.isprintable() else " " if mark == "\n" else mark.encode("unicode_escape").decode() for mark in text
     )
-
-
-def settings_faults(wrong: ValueError) -> list[str]:
-    """What is wrong with which setting, in sentences; nothing where the error is not about settings."""
-    from pydantic import ValidationError
-    from pydantic_settings import SettingsError
-
-    if isinstance(wrong, tomllib.TOMLDecodeError):
-        return [f"assay.toml cannot be read: {wrong}."]
-    if isinstance(wrong, SettingsError):
-        named = re.search(r'field "(\w+)"', str(wrong))
-        name = f"ASSAY_{named[1].upper()}" if named else "A setting"
-        return [f'{name} cannot be read: a list is written as JSON, such as ["one", "two"].']
-    if isinstance(wrong, ValidationError) and wrong.title == "ApplicationSettings":
-        return [_setting_fault(".".join(str(part) for part in one["loc"]), one) for one in wrong.errors()]
-    return []
-
-
-def _setting_fault(name: str, fault: Any) -> str:
-    from assay.settings import Settings
-
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        hint = f"; did you mean {near[0]!r}" if near else ""
-        return f"assay.toml: there is no setting {name!r}{hint}."
-    setting = name.split(".", maxsplit=1)[0]
-    where = f"ASSAY_{setting.upper()}, or {setting} in assay.toml"
-    return f"The setting {name!r} ({where}) is {fault['input']!r}: {fault['msg']}."
 
 
 # ---- numbers and times

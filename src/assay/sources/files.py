@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from assay.errors import DataInvalid
+from assay.sources import columnar, delimited, lines
+from assay.sources.content import refuse_disguise
+from assay.sources.looks import ENDINGS, found
 
-# The whole file decides a column's type: a prefix would make the type depend on the order of the rows.
-_read_csv = partial(pl.read_csv, infer_schema_length=None)
-_read_lines = partial(pl.read_ndjson, infer_schema_length=None)
+LIMIT_BYTES = 1 << 30
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError)
 
 
@@ -23,8 +21,8 @@ def read_rows(path: str | Path) -> pl.DataFrame:
     The columns come in the order of the first file; all files must have the same ones, of types that fit together.
     Raises DataInvalid, which names the file and the rule.
     """
-    files = _files(Path(path))
-    frames = [_read(file) for file in files]
+    files = files_at(Path(path))
+    frames = [read_file(file) for file in files]
     first = frames[0]
     for file, frame in zip(files, frames, strict=True):
         _same_columns(files[0], first, file, frame)
@@ -32,50 +30,58 @@ def read_rows(path: str | Path) -> pl.DataFrame:
     return pl.concat([frame.select(first.columns) for frame in frames], how="vertical_relaxed", rechunk=True)
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        inside = sorted(file for file in path.iterdir() if file.is_file() and _reader(file) is not None)
-        if not inside:
-            raise DataInvalid(f"{path}: the folder holds no {_endings()} file.")
-        return inside
-    if path.exists():
-        if _reader(path) is None:
-            raise DataInvalid(f"{path}: rows are read from {_endings()} files, not from {path.suffix or 'this'}.")
-        return [path]
-    found = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob refuses an absolute pattern
-    named = sorted(Path(name) for name in found if Path(name).is_file())
+def read_file(
+    file: Path,
+    label: str | None = None,
+    *,
+    ending: str | None = None,
+    limit_bytes: int = LIMIT_BYTES,
+    trusted: bool = False,
+) -> pl.DataFrame:
+    """All rows of one file, which is read as its ending says, or as told.
+
+    `label` is what refusals call the file; its path unless told. A Parquet file that is not `trusted` is decoded by a
+    process of its own, under limits. Raises DataInvalid, which names the file, the line or column, and the rule.
+    """
+    label = label or str(file)
+    ending = (ending or file.suffix).lower()
+    if ending not in ENDINGS:
+        raise DataInvalid(f"{label}: rows are read from {_endings()} files, not from {ending or 'this'}.")
+    try:
+        size = file.stat().st_size
+        if size > limit_bytes:
+            raise DataInvalid(f"{label}: the file has {size:,} bytes; at most {limit_bytes:,} are read.")
+        refuse_disguise(file, ending, label)
+        rows = _decoded(file, ending, label, trusted=trusted)
+    except _UNREADABLE as error:
+        raise DataInvalid(f"{label}: the file cannot be read as {ending} ({_short(error)}).") from error
+    if rows.height == 0 or rows.width == 0:
+        raise DataInvalid(f"{label}: the file holds no rows.")
+    return rows
+
+
+def files_at(path: Path) -> list[Path]:
+    """The files that a path, a folder or a glob names, in their order; raises DataInvalid where one holds no rows."""
+    named = found(path)
     if not named:
+        if path.is_dir():
+            raise DataInvalid(f"{path}: the folder holds no {_endings()} file.")
         raise DataInvalid(f"{path}: there is no such file, folder or match.")
-    strange = next((file for file in named if _reader(file) is None), None)
+    strange = next((file for file in named if file.suffix.lower() not in ENDINGS), None)
     if strange is not None:
         raise DataInvalid(f"{strange}: rows are read from {_endings()} files, not from {strange.suffix or 'this'}.")
     return named
 
 
-def _readers() -> dict[str, Callable[[Path], pl.DataFrame]]:
-    return {".csv": _read_csv, ".parquet": pl.read_parquet, ".jsonl": _read_lines, ".ndjson": _read_lines}
-
-
-def _reader(file: Path) -> Callable[[Path], pl.DataFrame] | None:
-    return _readers().get(file.suffix.lower())
+def _decoded(file: Path, ending: str, label: str, *, trusted: bool) -> pl.DataFrame:
+    if ending == ".parquet":
+        return columnar.read(file, label, trusted=trusted)
+    return delimited.read(file, label) if ending == ".csv" else lines.read(file, label)
 
 
 def _endings() -> str:
-    *most, last = _readers()
+    *most, last = ENDINGS
     return f"{', '.join(most)} or {last}"
-
-
-def _read(file: Path) -> pl.DataFrame:
-    reader = _readers()[file.suffix.lower()]
-    try:
-        if file.stat().st_size == 0:
-            raise DataInvalid(f"{file}: the file is empty.")
-        frame = reader(file)
-    except _UNREADABLE as error:
-        raise DataInvalid(f"{file}: the file cannot be read as {file.suffix.lower()} ({_short(error)}).") from error
-    if frame.height == 0:
-        raise DataInvalid(f"{file}: the file holds no rows.")
-    return frame
 
 
 def _same_columns(first_file: Path, first: pl.DataFrame, file: Path, frame: pl.DataFrame) -> None:

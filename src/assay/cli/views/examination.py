@@ -14,7 +14,7 @@ from assay.sources.application import Application
 from assay.store import schema
 from assay.store.artifacts import Artifacts
 from assay.store.database import Database
-from assay.store.rollouts import Rollouts
+from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 
 

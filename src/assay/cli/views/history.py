@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.text import Text
@@ -12,9 +13,12 @@ from assay.cli import show
 from assay.clock import iso
 from assay.domain.evaluation import Evaluation
 from assay.domain.model import Model
-from assay.domain.rollout import Rollout
+from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Manifest, Version
 from assay.errors import AssayError
+
+if TYPE_CHECKING:
+    from assay.releasing.prove import Proof
 
 
 def all_versions(assay: Assay, model: Model[Any], *, as_json: bool) -> None:
@@ -80,21 +84,27 @@ def show_evaluation(found: Evaluation, model: Model[Any], *, as_json: bool) -> N
     out.print(show.metrics_table(found.metrics, found.segments, rows=found.rows, unit=model.unit))
 
 
-def show_decision(before: Rollout | None, decided: Rollout, *, as_json: bool) -> None:
-    """Who answered until now, and who answers from now on."""
+def show_decision(before: Rollout | None, decided: Rollout, proof: Proof | None = None, *, as_json: bool) -> None:
+    """Who answered until now, who answers from now on, and what was seen meanwhile if somebody looked."""
     changed = before is None or before.id != decided.id
     if as_json:
         show.tell_json({
             "model": decided.model, "version": decided.version, "previous": before.version if before else None,
-            "changed": changed, "rollout": show.rollout_json(decided),
+            "changed": changed, "rollout": show.rollout_json(decided), "proof": asdict(proof) if proof else None,
         })  # fmt: skip
-    elif not changed:
+        return
+    if not changed:
         show.console().print(Text(f"{decided.model}: version {decided.version} answers already."))
     else:
         until = f"version {before.version} answered" if before else "no version answered"
         show.console().print(
             Text(f"{decided.model}: {until} until now; version {decided.version} answers from now on.")
         )
+    if proof is not None:
+        said = ("Proved: ", "green") if proof.holds else ("Not proved: ", "bold red")
+        show.console().print(Text.assemble(said, show.clean(proof.sentence()) + "."), soft_wrap=True)
+        for trouble in proof.trouble:
+            show.console().print(Text(show.clean(f"  {trouble}")))
 
 
 def evaluation_json(found: Evaluation) -> dict[str, Any]:

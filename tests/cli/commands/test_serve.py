@@ -14,8 +14,10 @@ from tests.cli.conftest import PROGRAM, program, run
 
 
 @pytest.mark.parametrize(
-    "words", [("--port", "70000"), ("--port", "x"), ("--workers", "0"), ("--workers", "10000"), ("--host", "")]
-)
+    "words",
+    [("--port", "70000"), ("--port", "x"), ("--workers", "0"), ("--workers", "10000"), ("--host", ""), ("--drain-delay", "-1"),
+     ("--data", "a\0b")],
+)  # fmt: skip
 def test_what_cannot_be_served_is_misuse(words: tuple[str, ...]) -> None:
     assert run("serve", "somewhere", *words).exit_code == 2
 
@@ -38,8 +40,8 @@ def test_a_port_that_is_taken_is_named(app: Path, home: Path) -> None:
 
 
 def test_a_home_is_served_once(app: Path, home: Path) -> None:
-    known = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    command = [*PROGRAM, "serve", str(app), "--home", str(home), "--port", "0"]
+    known = {**os.environ, "PYTHONUNBUFFERED": "1", "ASSAY_JOB_WORKERS": "0"}
+    command = [*PROGRAM, "serve", str(app), "--home", str(home), "--port", "0", "--drain-delay", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=known) as first:
         try:
             assert first.stdout is not None

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from assay.cli.options import Asked, Name, Place, Verb, application, shared
+from assay.cli.options import Asked, Name, Source, Verb, application, shared
 
 
 @click.command(cls=Verb, short_help="Train every recipe, and let the best answer.")
 @application
 @click.option(
     "--data",
-    type=Place(),
-    metavar="PATH",
-    help="Rows to learn from: a CSV, Parquet or JSONL file, a folder or a glob.  [default: APP/data.py]",
+    type=Source(),
+    metavar="PLACE",
+    help="Rows to learn from: a file, folder, glob or address, or dataset:NAME.  [default: APP/data.py]",
 )
 @click.option(
     "--trials",
@@ -33,8 +31,8 @@ from assay.cli.options import Asked, Name, Place, Verb, application, shared
 )
 @click.option("--no-promote", is_flag=True, help="Keep the versions, and leave who answers as it is.")
 @shared
-def train(asked: Asked, *, data: Path | None, trials: int | None, recipes: tuple[str, ...], no_promote: bool) -> None:
-    """Train every recipe of APP, keep each run, and let the best answer if it is better.
+def train(asked: Asked, *, data: str | None, trials: int | None, recipes: tuple[str, ...], no_promote: bool) -> None:
+    """Train every recipe of APP, keep each run, and let the best that passes the gate answer.
 
     Progress is shown on standard error. The exit status is 1 only if no version is ready.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from assay.cli.options import Asked, Name, Verb, application, home_option, json_option
+from assay.cli.options import Asked, Name, Source, Verb, application, home_option, json_option
 
 
 @click.command(cls=Verb, short_help="Answer over HTTP.")
@@ -35,23 +35,35 @@ from assay.cli.options import Asked, Name, Verb, application, home_option, json_
     multiple=True,
     help="A host name that requests may carry; may be said several times.",
 )
+@click.option(
+    "--data",
+    type=Source(),
+    metavar="PLACE",
+    help="Watch this file, folder, glob or address for fresh rows, and train again when there are some.",
+)
+@click.option(
+    "--drain-delay",
+    "drain_delay_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to go on accepting once told to stop.  [default: 5]",
+)
 @json_option
 @home_option
 def serve(asked: Asked, *, beyond: bool | None, **told: Any) -> None:
     """Serve APP over HTTP: the API, its documentation at /docs, and APP's own routes.
 
-    Ends with Ctrl-C or SIGTERM once the requests in flight are answered. Structured logs go to standard error.
+    Ends with Ctrl-C or SIGTERM once the requests in flight are answered; a second one ends it at once. SIGHUP, or
+    `assay reload`, reads settings and code anew. Structured logs go to standard error.
     """
     from assay.web.server import serve as run
     from assay.web.server import tell
 
     given: dict[str, Any] = {**asked.told, "open": beyond, **told, "allowed_hosts": told["allowed_hosts"] or None}
-    click.get_current_context().exit(
-        run(
-            Path(asked.app),
-            {name: value for name, value in given.items() if value is not None},
-            _tell_json if asked.as_json else tell,
-        )
+    run(
+        Path(asked.app),
+        {name: value for name, value in given.items() if value is not None},
+        _tell_json if asked.as_json else tell,
     )
 
 

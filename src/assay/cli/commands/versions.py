@@ -47,27 +47,42 @@ def evaluate(asked: Asked, *, number: int | None, data: Path | None) -> None:
 @click.command(cls=Verb, short_help="Let a version answer from now on.")
 @application
 @number_argument(required=True)
+@click.option("--reason", metavar="TEXT", default="promoted by hand", help="Why, for the history.")
+@click.option("--prove", is_flag=True, help="Ask the running server real questions meanwhile, and keep what was seen.")
 @shared
-def promote(asked: Asked, *, number: int) -> None:
-    """Let version NUMBER answer from now on, once it is proved in a throwaway process."""
+def promote(asked: Asked, *, number: int, reason: str, prove: bool) -> None:
+    """Let version NUMBER answer from now on.
+
+    It is proved in a throwaway process and made ready in every process that answers; only then all switch. With --prove
+    the exit status is 1 if a request failed or an answer was mixed.
+    """
     from assay.cli.opened import opened
     from assay.cli.views.history import show_decision
 
+    proof = None
     with opened(asked) as (assay, model):
         before = assay.rollouts.ruling(model.name)
-        decided = assay.releaser.promote(model.name, number, by="assay promote")
-        show_decision(before, decided, as_json=asked.as_json)
+        if prove:
+            from assay.app.proving import promote_and_prove
+
+            decided, proof = promote_and_prove(assay, model.name, number, by="assay promote", reason=reason)
+        else:
+            decided = assay.promote(model.name, number, by="assay promote", reason=reason)
+        show_decision(before, decided, proof, as_json=asked.as_json)
+    if proof is not None and not proof.holds:
+        click.get_current_context().exit(1)
 
 
 @click.command(cls=Verb, short_help="Let the version before answer again.")
 @application
+@click.option("--reason", metavar="TEXT", default="", help="Why, for the history.")
 @shared
-def rollback(asked: Asked) -> None:
-    """Let the version that answered before answer again."""
+def rollback(asked: Asked, *, reason: str) -> None:
+    """Let the version that answered before answer again; a promotion that is under way is given up."""
     from assay.cli.opened import opened
     from assay.cli.views.history import show_decision
 
     with opened(asked) as (assay, model):
         before = assay.rollouts.ruling(model.name)
-        decided = assay.releaser.rollback(model.name, by="assay rollback")
+        decided = assay.rollback(model.name, by="assay rollback", reason=reason)
         show_decision(before, decided, as_json=asked.as_json)

@@ -1,0 +1,109 @@
+"""What a worker looks for again and again: fresh rows, slots that are due, and versions that do not keep what they promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from assay.clock import new_id, now_us
+from assay.domain.job import Job
+from assay.errors import DataInvalid, DatasetNotFound
+from assay.jobs.schedule import schedules_of
+from assay.jobs.scheduler import Scheduler
+from assay.sources.looks import fingerprint
+
+if TYPE_CHECKING:
+    from assay.app import Assay
+
+NAMED = "dataset:"
+YOUNG_US = 2 * 86_400_000_000  # no guard stands longer than a day
+log = structlog.get_logger("assay")
+
+
+class Duties:
+    """Each is derived from the tables and from what is there: a restart needs no memory of what was going on."""
+
+    def __init__(self, assay: Assay) -> None:
+        self._assay = assay
+        settings = assay.settings
+        self._scheduler = Scheduler(
+            assay.schedules, schedules_of(settings.schedules), max_attempts=settings.max_attempts
+        )
+        self._unguarded = -1
+        self._trouble = ""
+        self._seen = ""
+        self._asked = ""
+
+    def all(self) -> list[Callable[[], object]]:
+        """What is to be called at every look."""
+        return [self.look_for_rows, self._scheduler.look, self.guard]
+
+    def look_for_rows(self) -> None:
+        """Makes a job to train where the watched place holds something that nobody has trained on.
+
+        Only what two looks in a row have found alike counts: a file may still be growing. Its digest is the job's key,
+        so that any number of workers makes one job of it. The place itself is no argument of the job: an address may
+        hold a password, and jobs are told over HTTP.
+        """
+        place = self._assay.settings.data
+        if place is None:
+            return
+        try:
+            found = self._fingerprint(place) or ""
+        except DataInvalid as failed:
+            if str(failed) != self._trouble:  # once, and not at every look
+                log.warning("rows_not_looked_at", reason=str(failed))
+            self._trouble = str(failed)
+            return
+        self._trouble = ""
+        settled, self._seen = found == self._seen, found
+        if not found or not settled or found == self._asked:
+            return
+        made = Job(
+            id=new_id(), at=now_us(), verb="train", key=f"fresh:{found}", by="fresh rows",
+            max_attempts=self._assay.settings.max_attempts,
+        )  # fmt: skip
+        if self._assay.jobs.add(made).id == made.id:
+            log.info("fresh_rows", job=made.id)
+        self._asked = found
+
+    def guard(self) -> None:
+        """Takes back what does not keep what it promised.
+
+        The author's module is imported only where a switch is young: most of the time there is nothing to guard.
+        """
+        from assay.app.guarding import watch
+
+        newest = self._assay.rollouts.newest()
+        if newest == self._unguarded:
+            return
+        young = [name for name in self._assay.versions.models() if self._is_young(name)]
+        if not young:
+            self._unguarded = newest
+            return
+        models = self._assay.application.models()
+        watch(
+            self._assay, [models[name] for name in young if name in models],
+            lambda model, reason, decision: self._assay.rollback(
+                model, by="assay guard", reason=reason, instead_of=decision
+            ),
+        )  # fmt: skip
+
+    def _is_young(self, model: str) -> bool:
+        rollout = self._assay.rollouts.ruling(model)
+        return rollout is not None and now_us() - rollout.at < YOUNG_US
+
+    def _fingerprint(self, place: str) -> str | None:
+        if place.startswith(NAMED):
+            return self._uploaded(place.removeprefix(NAMED))
+        return fingerprint(place, self._assay.settings.query)
+
+    def _uploaded(self, name: str) -> str | None:
+        """The newest of a named dataset's parts says it all: they are only ever appended."""
+        try:
+            parts = self._assay.uploads.parts(name)
+        except DatasetNotFound:
+            return None
+        return parts[-1].id if parts else None

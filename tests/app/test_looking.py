@@ -1,0 +1,103 @@
+"""What a worker looks for: fresh rows that have settled, once; and switches that are young enough to be guarded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.app import Assay
+from assay.app.looking import Duties
+from assay.domain.job import Job
+from assay.store.paging import Window
+from tests import tiny
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "rows"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def assay(tmp_path: Path, folder: Path) -> Iterator[Assay]:
+    with tiny.opened(tmp_path / "home", data=str(folder)) as opened:
+        yield opened
+
+
+def jobs(assay: Assay) -> list[Job]:
+    return assay.jobs.page(Window()).entries
+
+
+def test_rows_count_once_two_looks_have_found_them_alike(assay: Assay, folder: Path) -> None:
+    duties = Duties(assay)
+    duties.look_for_rows()
+    assert jobs(assay) == [], "there is nothing"
+    (folder / "one.csv").write_text("carat,price\n1,2\n")
+    duties.look_for_rows()
+    assert jobs(assay) == [], "it may still be growing"
+    (folder / "one.csv").write_text("carat,price\n1,2\n3,4\n")
+    duties.look_for_rows()
+    assert jobs(assay) == [], "it has grown"
+    duties.look_for_rows()
+    made = jobs(assay)
+    assert [(one.verb, one.model, one.by, one.arguments) for one in made] == [("train", None, "fresh rows", {})]
+
+
+def test_of_the_same_rows_only_one_job_is_made_whoever_looks_and_how_often(assay: Assay, folder: Path) -> None:
+    (folder / "one.csv").write_text("carat,price\n1,2\n")
+    for duties in (Duties(assay), Duties(assay)):  # as after a restart
+        for _ in range(4):
+            duties.look_for_rows()
+    assert len(jobs(assay)) == 1
+    (folder / "two.csv").write_text("carat,price\n5,6\n")
+    for _ in range(3):
+        duties.look_for_rows()
+    assert len(jobs(assay)) == 2
+
+
+def test_rows_sent_to_a_named_dataset_are_fresh_rows_too(tmp_path: Path) -> None:
+    from assay.app.receiving import Receiving
+
+    with tiny.opened(tmp_path / "home", data="dataset:stones") as assay:
+        duties = Duties(assay)
+        receiving = Receiving(assay)
+        duties.look_for_rows()
+        dataset, _ = receiving.create("stones", None, "me")
+        for _ in range(3):
+            duties.look_for_rows()
+        assert jobs(assay) == [], "it is empty"
+        for weight in (1.0, 2.0):
+            row = json.dumps({"carat": weight, "cut": "Ideal", "color": "E", "price": 300})
+            receiving.append(dataset, f"[{row}]".encode(), "me")
+            for _ in range(3):
+                duties.look_for_rows()
+        assert len(jobs(assay)) == 2
+
+
+def test_a_place_that_cannot_be_looked_at_is_told_once_and_looked_at_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tiny.opened(tmp_path / "home", data="sqlite:////nowhere/at/all.db", query="SELECT 1") as assay:
+        duties = Duties(assay)
+        for _ in range(3):
+            duties.look_for_rows()
+        assert jobs(assay) == []
+    assert capsys.readouterr().out.count("rows_not_looked_at") == 1
+
+
+def test_nothing_is_guarded_where_no_switch_is_young(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    duties = Duties(assay)
+    monkeypatch.setattr("assay.app.looking.YOUNG_US", -1)
+    duties.guard()
+    monkeypatch.setattr(type(assay.application), "models", None)  # would fail if it were asked for
+    duties.guard()
+
+
+def test_a_young_switch_is_looked_at(assay: Assay) -> None:
+    assay.promote("stone", tiny.ROUGH, by="test")
+    Duties(assay).guard()
+    assert assay.verdicts.page("stone", kind="guard") == [], "its time is not over, and nothing is wrong"
