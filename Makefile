@@ -11,7 +11,7 @@ RUN   := $(VENV)/.run-ready
 DEV   := $(VENV)/.dev-ready
 PIP   := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 LOCK   = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-         --python-version 3.11 --extra xgboost --group build $(if $(UPGRADE),--upgrade)
+         --python-version 3.11 --all-extras --group build $(if $(UPGRADE),--upgrade)
 
 # An environment whose Python is gone, or that was copied here from another place, is made anew.
 STALE := $(shell $(BIN)/python -c '' 2>/dev/null && [ "$$(cat $(PLACE) 2>/dev/null)" = "$$(cd $(VENV) && pwd -P)" ] || echo stale)
