@@ -84,6 +84,8 @@ def ours(subject: Subject, workers: int = 1, home: Path | None = None, applicati
         "{port}",
         "--workers",
         str(workers),
+        "--drain-delay",
+        "0",
     )
     return Server(
         name=OURS if workers == 1 else f"{OURS}, {workers} workers", command=command, path=PREDICT, workers=workers,

@@ -62,7 +62,7 @@ def openapi(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The OpenAPI document of the running diamonds application."""
     port, log = free_port(), tmp_path_factory.mktemp("served") / "log"
     with log.open("w") as out:
-        command = [str(BIN / "assay"), "serve", "examples/diamonds", "--port", str(port)]
+        command = [str(BIN / "assay"), "serve", "examples/diamonds", "--port", str(port), "--drain-delay", "0"]
         server = subprocess.Popen(command, cwd=trained, env=environment(), stdout=out, stderr=out)
     try:
         document = json.loads(_asked(f"http://127.0.0.1:{port}/openapi.json", server, log))

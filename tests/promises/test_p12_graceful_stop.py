@@ -284,6 +284,18 @@ def test_an_idle_connection_is_answered_once_more_and_told_that_it_ends(home: Pa
     assert server.wait() == 0
 
 
+def test_ctrl_c_waits_for_nobody_who_has_asked_nothing(home: Path) -> None:
+    server = start(home, told={"drain_timeout_s": 60})
+    used = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    used.request("GET", "/livez")
+    used.getresponse().read()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20):
+        time.sleep(0.3)
+        os.kill(server.pid, signal.SIGINT)
+        assert server.wait(20) == 0
+    used.close()
+
+
 def test_an_idle_connection_does_not_keep_a_server_longer_than_the_time_it_has(home: Path) -> None:
     server = start(home, told={"drain_timeout_s": 1})
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as idle:

@@ -91,7 +91,7 @@ def test_a_drained_one_ends_by_itself_once_its_delay_is_over(tmp_path: Path) -> 
 
 def test_the_log_is_one_json_object_a_line_on_standard_error() -> None:
     code = (
-        "import structlog; from assay.web.worker import configure_log; configure_log();"
+        "import structlog; from assay.logs import configure_log; configure_log();"
         " structlog.get_logger('assay').warning('something', model='stone')"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

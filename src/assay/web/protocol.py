@@ -156,6 +156,12 @@ def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
+def is_idle(connection: Any) -> bool:
+    """Whether nothing is asked on one of our connections, and nothing has begun to be."""
+    answered = connection.cycle is None or connection.cycle.response_complete
+    return bool(answered and connection._in_head and not connection._head_bytes)
+
+
 def _end_overdue(connection: GuardedProtocol, now_us: int) -> None:
     """Ends a connection whose request, or whose reading of our answer, takes too long."""
     if connection.flow is not None and connection.flow.write_paused:

@@ -19,13 +19,14 @@ import uvicorn
 
 from assay.app import Assay
 from assay.clock import ticks_us
+from assay.logs import configure_log
 from assay.settings import settings_faults
 from assay.web.control import make_api
 from assay.web.door import Door
 from assay.web.express import Express, ExpressProtocol, guarded
 from assay.web.keeping.children import report
 from assay.web.process import Process
-from assay.web.protocol import sweep
+from assay.web.protocol import is_idle, sweep
 
 TURN_S = 0.02
 TURNS_A_TICK = 5
@@ -45,7 +46,8 @@ class Server(uvicorn.Server):
 
     Told to drain (SIGTERM), it is unready and goes on accepting. Told to retire (SIGUSR1), it accepts nothing more, answers
     what is asked on the connections that it has, and ends with the last of them. Either way each answer is the last of its
-    connection, and an idle connection is closed only after its next answer, or when the time is over.
+    connection, and an idle connection is closed only after its next answer, or when the time is over; told to hurry
+    (SIGUSR2, for who waits at a terminal), it closes the idle ones at once.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Server(uvicorn.Server):
         self._protocol = protocol
         self._supervised = supervised
         self._sweeping: asyncio.Task[None] | None = None
+        self._hurried = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts serving, and watching; tells the supervisor, if there is one."""
@@ -95,6 +98,11 @@ class Server(uvicorn.Server):
         self._make_answers_last()
         self.should_exit = True
 
+    def hurry(self) -> None:
+        """As `retire`, but waits for nobody who has asked nothing."""
+        self._hurried = True
+        self.retire()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Waits for the connections and what they have asked, then closes the rest and what is behind."""
         for listening in (*self.servers, *(sockets or ())):  # our own handles: others listen on
@@ -129,6 +137,7 @@ class Server(uvicorn.Server):
 
         loop.add_signal_handler(signal.SIGTERM, told, self.drain)
         loop.add_signal_handler(signal.SIGUSR1, told, self.retire)
+        loop.add_signal_handler(signal.SIGUSR2, told, self.hurry)
         loop.add_reader(supervisor, orphaned)
 
     def _make_answers_last(self) -> None:
@@ -142,6 +151,9 @@ class Server(uvicorn.Server):
     async def _until_answered(self, timeout_s: float) -> None:
         until, turn = ticks_us() + int(timeout_s * 1e6), 0
         while (self.server_state.connections or self.server_state.tasks) and ticks_us() < until:
+            for connection in list(self.server_state.connections) if self._hurried else ():
+                if is_idle(connection):
+                    connection.transport.close()
             await self.on_tick(turn // TURNS_A_TICK)  # it keeps the responses' date right
             await asyncio.sleep(TURN_S)
             turn += 1
@@ -165,18 +177,6 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
     server = Server(config, process, protocol, supervised)
     server.run(sockets=[listening])
     return 0 if server.started else 1
-
-
-def configure_log() -> None:
-    """Structured lines on standard error; bodies never, they are in the record."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info, structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )  # fmt: skip
 
 
 def main() -> int:

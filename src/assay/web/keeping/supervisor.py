@@ -23,7 +23,7 @@ from assay.web.keeping.reload import Reload
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 TOLD = (*STOPS, signal.SIGHUP)
-DRAIN, RETIRE = signal.SIGTERM, signal.SIGUSR1  # what the web processes understand
+DRAIN, RETIRE, HURRY = signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2  # what the web processes understand
 OVERTIME_US = 5_000_000
 LONGEST_WAIT_US = 30_000_000
 
@@ -41,6 +41,7 @@ class Supervisor:
         self._departing = Departing()
         self._reload: Reload | None = None
         self._asked_to_reload = False
+        self._hurried = False
         self._proven = False  # whether a web process has ever been ready
         self._deaf_at_us: int | None = None  # when a server that stops closes its socket
         self._failed = ""
@@ -63,7 +64,8 @@ class Supervisor:
             self._departing.tell(list(self._departing.by_us), signal.SIGKILL, ticks_us() + OVERTIME_US)
             self._failed = self._failed or "The server was told to stop twice, and ended at once."
         elif number in STOPS:
-            self._stop(self._plan.drain_delay_s if number == signal.SIGTERM else 0.0)
+            self._hurried = number == signal.SIGINT  # somebody waits at a terminal
+            self._stop(0.0 if self._hurried else self._plan.drain_delay_s)
 
     def _look(self, ears: Ears) -> int | None:
         """Does what is due; the next moment at which something will be, or None at the end."""
@@ -145,7 +147,7 @@ class Supervisor:
         self._listening.close()
         for child in self._departing.by_us:
             if child.listens:
-                child.tell(RETIRE)
+                child.tell(HURRY if self._hurried else RETIRE)
 
     def _publish(self) -> None:
         notice = self._notice._replace(workers=self._web.pids, jobs=self._jobs.pids, reloading=self._reload is not None)
