@@ -232,8 +232,10 @@ def _listens(pid: int) -> bool:
 
 def running(pid: int) -> bool:
     """Whether the process is there and not just waiting to be buried."""
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # also while it is being read
+        return False
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:

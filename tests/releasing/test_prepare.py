@@ -177,10 +177,25 @@ def meanwhile_for(preparations: Preparations, version: int, process: WebProcess)
     return thread
 
 
-def test_what_a_dead_promoter_left_open_is_aborted_after_a_while(
+@pytest.mark.parametrize(
+    "who",
+    [(platform.node(), boot_clock()[0], GONE), (platform.node(), "another start of this machine", os.getpid())],
+    ids=["dead", "before a reboot"],
+)
+def test_what_a_dead_promoter_left_open_is_in_nobodys_way(
+    switch: Switch, preparations: Preparations, who: tuple[str, str, int]
+) -> None:
+    preparations.propose("stone", 2, by="a promoter that died", who=who, left=lambda _: False)
+    assert switch.to(rows.rollout(3)).version == 3
+    assert preparations.open() == []
+
+
+def test_what_a_promoter_elsewhere_leaves_open_is_aborted_after_a_while(
     database: Database, preparations: Preparations, processes: Processes
 ) -> None:
-    preparations.propose("stone", 2, by="a promoter that died", patience_us=0)
+    preparations.propose("stone", 2, by="one elsewhere", who=("elsewhere", "", 1), left=lambda _: False)
+    with pytest.raises(PromotionInProgress):
+        Switch(database, preparations, processes, patience_s=60).to(rows.rollout(3))
     hasty = Switch(database, preparations, processes, patience_s=-11)
     assert hasty.to(rows.rollout(3)).version == 3
     assert preparations.open() == []

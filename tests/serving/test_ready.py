@@ -19,8 +19,6 @@ from assay.store.releases.preparations import Preparations
 from assay.store.releases.processes import Processes
 from tests import rows, standins
 
-MINUTE = 60_000_000
-
 
 class Room:
     """A store with one process's `Ready`, whose loads the test decides."""
@@ -43,7 +41,7 @@ class Room:
         return standins.version(standins.times(version.number), number=version.number)
 
     def propose(self, number: int) -> str:
-        return self.preparations.propose("stone", number, by="me", patience_us=MINUTE, override=True).id
+        return self.preparations.propose("stone", number, by="me", who=("here", "now", 7), left=lambda _: True).id
 
     def words(self, preparation: str) -> list[str]:
         """What the process says of the preparation, once it says something."""

@@ -7,7 +7,7 @@ import platform
 import time
 from typing import TYPE_CHECKING
 
-from assay.clock import boot_clock, ticks_us
+from assay.clock import boot_clock, now_us, ticks_us
 from assay.domain.releases.rollout import Rollout
 from assay.errors import PromotionOvertaken, VersionNotReady
 from assay.store.database import Database
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 LOOK_S = 0.02
+OVERTIME_US = 10_000_000
 
 
 class Switch:
@@ -48,14 +49,20 @@ class Switch:
         if not self._prepare:
             with self._database.writing() as connection:
                 return rollouts.append(connection, rollout, instead_of)
+        who = (platform.node(), boot_clock()[0], os.getpid())
         preparation = self._preparations.propose(
-            rollout.model, rollout.version, by=rollout.by, patience_us=self._patience_us + 10_000_000, override=override
+            rollout.model, rollout.version, by=rollout.by, who=who, left=lambda one: override or self._left(one)
         )
         try:
             return self._decide(preparation, rollout, instead_of)
         except BaseException as failed:
             self._preparations.abort(preparation.id, f"{type(failed).__name__}: {failed}")
             raise
+
+    def _left(self, open_one: Preparation) -> bool:
+        """Whether nobody will end it any more: its promoter is gone, or has been at it for longer than it may."""
+        gone = open_one.host == platform.node() and not (open_one.boot == boot_clock()[0] and _exists(open_one.pid))
+        return gone or open_one.at < now_us() - self._patience_us - OVERTIME_US
 
     def answering(self) -> list[WebProcess]:
         """The processes that a promotion waits for."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 import structlog
 
 from assay.app import Assay
+from assay.errors import VersionRejected
 from assay.serving.batch import Awaited, Lane
 from assay.serving.ready import Ready
 from assay.serving.served import Served
@@ -47,8 +48,9 @@ class Record(Awaited):
 class Process:
     """Started within the event loop, ended before it ends."""
 
-    def __init__(self, assay: Assay) -> None:
+    def __init__(self, assay: Assay, *, beside: bool = False) -> None:
         self.assay = assay
+        self._beside = beside
         self.settings = assay.settings
         self.draining = False
         self.failure = ""  # why it could not be started
@@ -69,6 +71,8 @@ class Process:
         # before the first training only the author's module knows what will be asked
         self._join(trained or await asyncio.to_thread(lambda: list(self.assay.application.models())))
         await asyncio.to_thread(self.shelf.refresh)
+        if self._beside and self.shelf.trouble:  # others answer: better not to share the socket with them
+            raise VersionRejected("; ".join(f"{model}: {said}" for model, said in self.shelf.trouble.items()))
         self._following = asyncio.create_task(self.shelf.follow(self.settings.poll_interval_s, self._join))
 
     async def stop(self) -> None:
@@ -80,6 +84,7 @@ class Process:
             await served.lane.close()
         if self._scribe is not None:
             await self._scribe.close()
+        await asyncio.to_thread(self.shelf.leave)
         self.assay.close()
 
     async def keep(

@@ -35,10 +35,14 @@ log = structlog.get_logger("assay")
 
 
 class Supervised(NamedTuple):
-    """The pipe that closes when the supervisor is gone, and the one for what it is told once."""
+    """The pipe that closes when the supervisor is gone, and the one for what it is told once.
+
+    Started `beside` others that answer, a process must do so as well as they do, or not at all.
+    """
 
     supervisor: int
     reporting: int
+    beside: bool = False
 
 
 class Server(uvicorn.Server):
@@ -77,7 +81,7 @@ class Server(uvicorn.Server):
             raise
         self._sweeping = asyncio.create_task(sweep(self.server_state.connections))
         if told is not None:
-            report(told.reporting, ready=True, trouble=self._process.shelf.trouble)
+            report(told.reporting, ready=True)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -163,7 +167,7 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
     """Serves until it is let go; 0 if it ended well."""
     configure_log()
     try:
-        process = Process(Assay.at(folder, **told))
+        process = Process(Assay.at(folder, **told), beside=supervised.beside)
     except Exception as failed:
         faults = settings_faults(failed) if isinstance(failed, ValueError) else []
         report(supervised.reporting, refused=" ".join(faults) or str(failed) or type(failed).__name__)
@@ -181,12 +185,12 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
 
 def main() -> int:
     """The child's side of `keeping/children.py`: folder, socket, both pipes and settings as arguments."""
-    folder, listening, supervisor, reporting, told = sys.argv[1:6]
+    folder, listening, supervisor, place, reporting, told = sys.argv[1:7]
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # what these mean, the supervisor says
     shared = socket.socket(fileno=int(listening))
-    supervised = Supervised(int(supervisor), int(reporting))
-    for pipe in supervised:
+    supervised = Supervised(int(supervisor), int(reporting), place == "beside")
+    for pipe in supervised[:2]:
         fcntl.fcntl(pipe, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # a model's host must not hold it
     return run_worker(Path(folder), msgspec.json.decode(told), shared, supervised)
 

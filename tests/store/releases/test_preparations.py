@@ -6,40 +6,44 @@ import pytest
 
 from assay.errors import PromotionInProgress
 from assay.store.database import Database
-from assay.store.releases.preparations import Preparations, settle
+from assay.store.releases.preparations import Preparation, Preparations, settle
 
-MINUTE = 60_000_000
+ME = ("here", "now", 7)
+
+
+def never(_open: Preparation) -> bool:
+    return False
 
 
 def test_what_is_proposed_is_open_and_the_newest(database: Database) -> None:
     preparations = Preparations(database)
     assert preparations.newest() == 0
-    made = preparations.propose("stone", 2, by="me", patience_us=MINUTE)
+    made = preparations.propose("stone", 2, by="me", who=ME, left=never)
     assert preparations.newest() == made.sequence
     assert preparations.open() == [made]
 
 
 def test_of_one_model_only_one_is_open(database: Database) -> None:
     preparations = Preparations(database)
-    first = preparations.propose("stone", 2, by="me", patience_us=MINUTE)
-    preparations.propose("glass", 9, by="me", patience_us=MINUTE)
+    first = preparations.propose("stone", 2, by="me", who=ME, left=never)
+    preparations.propose("glass", 9, by="me", who=ME, left=never)
     with pytest.raises(PromotionInProgress, match="Version 2 of 'stone'"):
-        preparations.propose("stone", 3, by="you", patience_us=MINUTE)
-    overtaking = preparations.propose("stone", 3, by="you", patience_us=MINUTE, override=True)
+        preparations.propose("stone", 3, by="you", who=ME, left=never)
+    overtaking = preparations.propose("stone", 3, by="you", who=ME, left=lambda _: True)
     assert [one.id for one in preparations.open() if one.model == "stone"] == [overtaking.id]
     assert first.id != overtaking.id
 
 
 def test_what_was_left_open_for_too_long_gives_way(database: Database) -> None:
     preparations = Preparations(database)
-    preparations.propose("stone", 2, by="me", patience_us=MINUTE)
-    later = preparations.propose("stone", 3, by="you", patience_us=-1)
+    preparations.propose("stone", 2, by="me", who=ME, left=never)
+    later = preparations.propose("stone", 3, by="you", who=ME, left=lambda one: one.pid == 7)
     assert [one.id for one in preparations.open()] == [later.id]
 
 
 def test_the_first_word_of_a_process_counts(database: Database) -> None:
     preparations = Preparations(database)
-    made = preparations.propose("stone", 2, by="me", patience_us=MINUTE)
+    made = preparations.propose("stone", 2, by="me", who=ME, left=never)
     preparations.acknowledge(made.id, "a")
     preparations.acknowledge(made.id, "b", "no memory")
     preparations.acknowledge(made.id, "b")
@@ -48,7 +52,7 @@ def test_the_first_word_of_a_process_counts(database: Database) -> None:
 
 def test_it_is_settled_once(database: Database) -> None:
     preparations = Preparations(database)
-    made = preparations.propose("stone", 2, by="me", patience_us=MINUTE)
+    made = preparations.propose("stone", 2, by="me", who=ME, left=never)
     with database.writing() as connection:
         assert settle(connection, made.id, "committed", "")
         assert not settle(connection, made.id, "aborted", "too late")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -21,6 +22,9 @@ preparations = Table(
     Column("state", String(16), nullable=False),
     Column("by", String(128), nullable=False),
     Column("reason", String, nullable=False),
+    Column("host", String(128), nullable=False),
+    Column("boot", String(64), nullable=False),
+    Column("pid", Integer, nullable=False),
 )  # fmt: skip
 acknowledgements = Table(
     "acknowledgements", metadata,
@@ -31,10 +35,11 @@ acknowledgements = Table(
 )  # fmt: skip
 
 State = Literal["preparing", "committed", "aborted"]
+Promoter = tuple[str, str, int]  # host, boot and process
 
 
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that every process is to load before any of them answers with it."""
+    """A version that every process is to load before any of them answers with it; `pid` on `host` is who promotes it."""
 
     sequence: int
     id: str
@@ -44,6 +49,12 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     by: str
     reason: str = ""
+    host: str = ""
+    boot: str = ""
+    pid: int = 0
+
+
+Left = Callable[[Preparation], bool]
 
 
 class Preparations:
@@ -52,23 +63,24 @@ class Preparations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def propose(self, model: str, version: int, *, by: str, patience_us: int, override: bool = False) -> Preparation:
-        """Asks every process to load the version; raises PromotionInProgress.
+    def propose(self, model: str, version: int, *, by: str, who: Promoter, left: Left) -> Preparation:
+        """Asks every process to load the version; raises PromotionInProgress where another one is open.
 
-        One that is open longer than `patience_us` was left behind by a promoter that died, and is aborted; with
-        `override` so is any other: a way back must not wait for a way forward.
+        `left` says of an open one whether its promoter has left it behind, or must give way: it is then aborted.
         """
+        host, boot, pid = who
+        found = Preparation(
+            sequence=0, id=new_id(), at=now_us(), model=model, version=version, state="preparing", by=by, host=host,
+            boot=boot, pid=pid,
+        )  # fmt: skip
+        values = msgspec.structs.asdict(found)
+        del values["sequence"]
+        query = select(preparations).where(preparations.c.model == model, preparations.c.state == "preparing")
         with self._database.writing() as connection:
-            query = select(preparations).where(preparations.c.model == model, preparations.c.state == "preparing")
             for row in connection.execute(query).all():
-                if row.at > now_us() - patience_us and not override:
+                if not left(Preparation(**row._mapping)):
                     raise PromotionInProgress(model, row.version)
                 settle(connection, row.id, "aborted", f"overtaken by version {version}")
-            found = Preparation(
-                sequence=0, id=new_id(), at=now_us(), model=model, version=version, state="preparing", by=by
-            )
-            values = msgspec.structs.asdict(found)
-            del values["sequence"]
             made = connection.execute(insert(preparations).values(values).returning(preparations.c.sequence)).scalar()
         return msgspec.structs.replace(found, sequence=int(made or 0))
 

@@ -90,9 +90,10 @@ class Starter:
         self._listening = listening
         self._watched, self._held = os.pipe()  # all end when this process, and so `_held`, is gone
 
-    def web(self) -> Child:
-        """A web process on the shared socket."""
-        arguments = [self._folder, str(self._listening), str(self._watched), self._told]
+    def web(self, *, beside: bool = False) -> Child:
+        """A web process on the shared socket; one `beside` others is to answer as well as they do, or not at all."""
+        place = "beside" if beside else "first"
+        arguments = [self._folder, str(self._listening), str(self._watched), place, self._told]
         return Child("assay.web.worker", arguments, (self._listening, self._watched))
 
     def jobs(self) -> Child:

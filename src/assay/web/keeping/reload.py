@@ -44,7 +44,7 @@ class Reload:
         if plan[:3] != self._running[:3]:
             return "A reload cannot change the home folder, the host or the port; stop the server and start it again."
         self.plan = plan
-        self.web = [self._starter.web() for _ in range(plan.workers)]
+        self.web = [self._starter.web(beside=True) for _ in range(plan.workers)]
         return None
 
     def _refused(self, child: Child) -> str:
@@ -52,6 +52,4 @@ class Reload:
             return child.refused
         if child.gone() and child.report is not None and not child.ready:
             return "A new web process ended before it was ready; its log says why."
-        # a version that the old processes answer with, and the new ones cannot load
-        trouble = (child.report or {}).get("trouble", {})
-        return "; ".join(f"{model}: {said}" for model, said in trouble.items())
+        return ""

@@ -113,6 +113,9 @@ def _create_releases() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("by", sa.String(128), nullable=False),
         sa.Column("reason", sa.String, nullable=False),
+        sa.Column("host", sa.String(128), nullable=False),
+        sa.Column("boot", sa.String(64), nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
     )
     op.create_table(
         "acknowledgements",
