@@ -83,7 +83,8 @@ def train_for(assay: Assay, job: Job, report: Report) -> dict[str, Any]:
         made = train(assay, model, data, plan, label=told.get("label"), by=job.by, query=settings.query)
         for part in made.parts:
             if part.refused:
-                report.say(f"{part.name}: {part.refused}: {part.evidence}")
+                why = part.evidence.removeprefix(f"{part.name}: ")
+                report.say(f"left out: {part.name}: {part.refused}: {why}")
         found[name] = _summary(made)
     return found
 

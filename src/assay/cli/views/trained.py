@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -90,10 +91,11 @@ def show_run(assay: Assay, model: Model[Any], run: Run) -> None:
     ruling = assay.rollouts.ruling(model.name)
     number = ruling.version if ruling else None
     out.print(Text.assemble((model.name, "bold"), f" learnt from {show.clean(run.source)}"))
-    out.print(Text(
-        f"{run.rows + len(run.removed):,} rows read, {run.rows:,} kept, {len(run.removed):,} set aside;"
-        f" {run.train_rows:,} to learn from, {run.test_rows:,} to be judged on"
-    ))  # fmt: skip
+    out.print(Text(_counts(run)))
+    for part in run.parts:
+        if part.refused:
+            why = part.evidence.removeprefix(f"{part.name}: ")
+            out.print(Text(show.clean(f"Left out: {part.name}: {part.refused}: {why}"), style="red"), soft_wrap=True)
     if run.dropped:
         out.print(Text(show.clean(f"Columns that the model does not ask about: {', '.join(run.dropped)}")))
     _show_removed(assay, run)
@@ -109,19 +111,35 @@ def show_run(assay: Assay, model: Model[Any], run: Run) -> None:
     out.print(Text(_decision(assay, model, run)))
 
 
+def _counts(run: Run) -> str:
+    twice = sum(part.duplicates for part in run.parts)
+    fresh = sum(part.fresh for part in run.parts)
+    known = sum(part.known for part in run.parts)
+    said = [
+        f"{sum(part.rows for part in run.parts):,} rows read",
+        f"{run.rows:,} kept",
+        f"{len(run.removed):,} set aside",
+    ]
+    said += [f"{twice:,} equal to another"] * bool(twice) + [f"{fresh:,} of them new"] * bool(known)
+    return f"{', '.join(said)}; {run.train_rows:,} to learn from, {run.test_rows:,} to be judged on"
+
+
 def tell_run(assay: Assay, model: Model[Any], run: Run) -> None:
     """The run for programs."""
     ruling = assay.rollouts.ruling(model.name)
     show.tell_json({
         "model": run.model, "metric": model.metric, "dataset": run.dataset, "source": run.source,
-        "rows_read": run.rows + len(run.removed), "rows": run.rows, "train_rows": run.train_rows, "test_rows": run.test_rows,
+        "rows_read": sum(part.rows for part in run.parts), "rows": run.rows,
+        "train_rows": run.train_rows, "test_rows": run.test_rows,
         "removed": {
             "count": len(run.removed), "reasons": dict(Counter(one.reason for one in run.removed).most_common()),
-            "rows": [{"row": one.row, "reason": one.reason} for one in run.removed], "file": _removed_file(assay, run),
+            "rows": [{"part": one.part, "row": one.row, "reason": one.reason} for one in run.removed],
+            "file": _removed_file(assay, run),
         },
         "dropped": run.dropped, "versions": [show.version_json(version) for version in run.versions],
         "ruling": ruling.version if ruling else None, "promoted": run.rollout is not None,
-        "rollout": show.rollout_json(run.rollout) if run.rollout else None,
+        "rollout": show.rollout_json(run.rollout) if run.rollout else None, "unchanged": run.unchanged,
+        "parts": msgspec.to_builtins(run.parts),
     })  # fmt: skip
 
 
@@ -134,9 +152,10 @@ def _show_removed(assay: Assay, run: Run) -> None:
         out.print(Text(f"  {count:>6,} × {show.clean(reason)}"), soft_wrap=True)
     if len(reasons) > MOST_REASONS:
         out.print(Text(f"         and {len(reasons) - MOST_REASONS} more reasons"))
-    first = show.table("row", "set aside because", right=["row"])
+    several = ["part"] * (len(run.parts) > 1)
+    first = show.table(*several, "row", "set aside because", right=["row"])
     for one in run.removed[:FIRST_REMOVED]:
-        first.add_row(*show.row(f"{one.row:,}", one.reason))
+        first.add_row(*show.row(*[one.part] * len(several), f"{one.row:,}", one.reason))
     out.print(first)
     left = len(run.removed) - FIRST_REMOVED
     out.print(
