@@ -11,6 +11,7 @@ import pytest
 from assay.app import Assay
 from assay.app.looking import Duties
 from assay.domain.job import Job
+from assay.domain.releases.gate import Gate
 from assay.store.paging import Window
 from tests import tiny
 
@@ -93,7 +94,7 @@ def test_nothing_is_guarded_where_no_switch_is_young(assay: Assay, monkeypatch: 
     duties = Duties(assay)
     monkeypatch.setattr("assay.app.looking.YOUNG_US", -1)
     duties.guard()
-    monkeypatch.setattr(type(assay.application), "models", None)  # would fail if it were asked for
+    monkeypatch.setattr(assay.versions, "models", None)  # would fail if it were asked again
     duties.guard()
 
 
@@ -101,3 +102,11 @@ def test_a_young_switch_is_looked_at(assay: Assay) -> None:
     assay.promote("stone", tiny.ROUGH, by="test")
     Duties(assay).guard()
     assert assay.verdicts.page("stone", kind="guard") == [], "its time is not over, and nothing is wrong"
+
+
+def test_the_gate_is_that_which_the_version_was_made_for(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Gate] = []
+    monkeypatch.setattr("assay.app.guarding.watch", lambda _assay, young, _back: seen.extend(one.gate for one in young))
+    assay.promote("stone", tiny.ROUGH, by="test")
+    Duties(assay).guard()
+    assert seen == [assay.application.model(None).gate]

@@ -19,7 +19,7 @@ from tests.promises.conftest import Tally
 from tests.promises.ledger import Acknowledged, Ledger, Load, mixed
 from tests.promises.servers import APPLICATION, serving, until_ready
 
-FLIPS = {"pr": 6, "nightly": 200}
+FLIPS = {"pr": 20, "nightly": 1000}
 CONNECTIONS = 16
 SWITCHED_S = 10.0  # generous: the promise is 2 s
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import structlog
 
 from assay.clock import new_id, now_us
-from assay.domain.model import Model
+from assay.domain.releases.gate import Gate
 from assay.domain.releases.rollout import Rollout
 from assay.domain.releases.verdict import Verdict
 from assay.errors import AssayError
@@ -24,11 +24,22 @@ ROLLED_BACK = "rolled back"
 WINDOW = 5_000
 ROUTES = 500  # answers by whose exchanges an application's own addresses are known
 AGAIN_US = 60_000_000
+
+
+class Guarded(Protocol):
+    """A model's name, and the gate that its version was made for; a `Model` is one, too."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def gate(self) -> Gate: ...
+
+
 SwitchBack = Callable[[str, str, str], object]
 log = structlog.get_logger("assay")
 
 
-def watch(assay: Assay, models: Iterable[Model[Any]], switch_back: SwitchBack) -> list[Verdict]:
+def watch(assay: Assay, models: Iterable[Guarded], switch_back: SwitchBack) -> list[Verdict]:
     """Looks once at every model that switched lately; the verdicts that this look has made.
 
     A version that does worse than its gate allows gets the verdict "failed", and `switch_back` is called with the model's
@@ -49,7 +60,7 @@ def watch(assay: Assay, models: Iterable[Model[Any]], switch_back: SwitchBack) -
     return made
 
 
-def _is_guarded(model: Model[Any], rollout: Rollout) -> bool:
+def _is_guarded(model: Guarded, rollout: Rollout) -> bool:
     """Whether the switch is young, and a step forward: a way back leads to a version that is known already.
 
     After its time is over a switch is looked at for as long again, so that a watcher that was away ends the matter.
@@ -58,7 +69,7 @@ def _is_guarded(model: Model[Any], rollout: Rollout) -> bool:
     return rollout.previous is not None and not back and now_us() - rollout.at < 2e6 * model.gate.guard_s
 
 
-def _look(assay: Assay, model: Model[Any], rollout: Rollout) -> Verdict | None:
+def _look(assay: Assay, model: Guarded, rollout: Rollout) -> Verdict | None:
     at = now_us()
     over = at - rollout.at >= 1e6 * model.gate.guard_s
     known = assay.verdicts.page(model.name, version=rollout.version, kind="guard", limit=1)
@@ -95,7 +106,7 @@ def _reason(checks: tuple[Check, ...]) -> str:
     return "the guard found that " + "; ".join(check.detail for check in checks if not check.passed)
 
 
-def _seen(assay: Assay, model: Model[Any], rollout: Rollout, until: int) -> tuple[Seen, Seen]:
+def _seen(assay: Assay, model: Guarded, rollout: Rollout, until: int) -> tuple[Seen, Seen]:
     """What other versions did before the switch, and what the new one has done since; the newest of both."""
     given = assay.predictions.given(model.name, since=0, until=rollout.at, limit=WINDOW)
     before = [one for one in given if one.version != rollout.version]

@@ -222,7 +222,7 @@ class Keeper:
         fields = list(model.fields)
         graph, note = self._compiled(fitted.estimator, snapshot.rows.select(fields))
         parts = Parts(
-            contract=model.contract, pipeline=pipeline, graph=graph, engine_note=note, trusted=trusted,
+            contract=model.contract, pipeline=pipeline, graph=graph, engine_note=note, trusted=trusted, gate=model.gate,
             rows=rows_file(train.select(*fields, model.target).to_dict(as_series=False), model.contract),
             questions=test.select(fields).head(GOLDEN_ROWS).to_dicts(),
         )  # fmt: skip

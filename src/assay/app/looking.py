@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from assay.clock import new_id, now_us
 from assay.domain.job import Job
+from assay.domain.releases.gate import Gate
 from assay.errors import DataInvalid, DatasetNotFound
 from assay.jobs.schedule import schedules_of
 from assay.jobs.scheduler import Scheduler
@@ -22,6 +24,14 @@ YOUNG_US = 2 * 86_400_000_000  # no guard stands longer than a day
 log = structlog.get_logger("assay")
 
 
+@dataclass(frozen=True)
+class Young:
+    """A model whose ruling version has not ruled for long, and the gate that the version was made for."""
+
+    name: str
+    gate: Gate
+
+
 class Duties:
     """Each is derived from the tables and from what is there: a restart needs no memory of what was going on."""
 
@@ -32,6 +42,7 @@ class Duties:
             assay.schedules, schedules_of(settings.schedules), max_attempts=settings.max_attempts
         )
         self._unguarded = -1
+        self._gates: dict[str, Gate] = {}  # by the decision; a manifest never changes
         self._trouble = ""
         self._seen = ""
         self._asked = ""
@@ -70,30 +81,32 @@ class Duties:
         self._asked = found
 
     def guard(self) -> None:
-        """Takes back what does not keep what it promised.
-
-        The author's module is imported only where a switch is young: most of the time there is nothing to guard.
-        """
+        """Takes back what does not keep what it promised, by the rules that each version carries with it."""
         from assay.app.guarding import watch
 
         newest = self._assay.rollouts.newest()
         if newest == self._unguarded:
             return
-        young = [name for name in self._assay.versions.models() if self._is_young(name)]
+        young = [found for name in self._assay.versions.models() if (found := self._young(name))]
         if not young:
             self._unguarded = newest
             return
-        models = self._assay.application.models()
         watch(
-            self._assay, [models[name] for name in young if name in models],
+            self._assay, young,
             lambda model, reason, decision: self._assay.rollback(
                 model, by="assay guard", reason=reason, instead_of=decision
             ),
         )  # fmt: skip
 
-    def _is_young(self, model: str) -> bool:
+    def _young(self, model: str) -> Young | None:
+        """The model with the gate of its ruling version, if that has not ruled for long."""
         rollout = self._assay.rollouts.ruling(model)
-        return rollout is not None and now_us() - rollout.at < YOUNG_US
+        if rollout is None or now_us() - rollout.at > YOUNG_US:
+            return None
+        if rollout.id not in self._gates:
+            version = self._assay.versions.find(model, rollout.version)
+            self._gates = {rollout.id: self._assay.loader.manifest(version).gate or Gate()}
+        return Young(model, self._gates[rollout.id])
 
     def _fingerprint(self, place: str) -> str | None:
         if place.startswith(NAMED):

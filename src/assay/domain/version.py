@@ -8,6 +8,7 @@ import msgspec
 
 from assay.domain.metric import rank_key
 from assay.domain.question.contract import Contract
+from assay.domain.releases.gate import Gate
 
 Status = Literal["ready", "failed", "broken"]
 Engine = Literal["onnx", "native"]
@@ -32,6 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that a version is: its contract, its engine, its files and its golden answers. The file's own sha256 names it.
 
     Files: `pipeline` (the fitted estimator), `graph` (the compiled one, where `engine` is onnx), `rows` (training rows).
+    `gate` holds what the author asked of the version, and by which the guard watches it.
     """
 
     contract: Contract
@@ -40,6 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     golden: Golden
     engine_note: str = ""
     trusted: tuple[str, ...] = ()
+    gate: Gate | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

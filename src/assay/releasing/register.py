@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from assay.domain.dataset import Dataset
-from assay.domain.evaluation import Evaluation
 from assay.domain.question.contract import Contract
+from assay.domain.releases.gate import Gate
 from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
 from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionRejected
 from assay.store import datasets, evaluations, versions
@@ -31,6 +31,7 @@ class Parts:
     engine_note: str
     questions: list[dict[str, Any]]
     trusted: tuple[str, ...] = ()
+    gate: Gate | None = None
 
 
 class Registrar:
@@ -63,7 +64,7 @@ class Registrar:
             datasets.add(connection, dataset)
             numbered = versions.add(connection, version)
             if numbered.metrics:
-                evaluations.add(connection, Evaluation.of(numbered))
+                evaluations.add_of(connection, numbered)
         return numbered
 
     def _manifest(self, parts: Parts) -> Manifest:
@@ -74,7 +75,7 @@ class Registrar:
         questions = parts.questions[:GOLDEN_ROWS]
         manifest = Manifest(
             contract=parts.contract, engine=engine, files=files, golden=Golden(questions=(), answers=()),
-            engine_note=parts.engine_note, trusted=parts.trusted,
+            engine_note=parts.engine_note, trusted=parts.trusted, gate=parts.gate,
         )  # fmt: skip
         golden = Golden(questions=tuple(questions), answers=tuple(self._answer(manifest, questions)))
         return msgspec.structs.replace(manifest, golden=golden)

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, insert, select
 
 from assay.domain.evaluation import Evaluation
+from assay.domain.version import Version
 from assay.store.database import Database, metadata
 
 evaluations = Table(
@@ -47,6 +48,11 @@ def add(connection: Connection, evaluation: Evaluation) -> None:
     values = msgspec.structs.asdict(evaluation)
     values |= {name: msgspec.json.encode(values[name]).decode() for name in ("metrics", "segments")}
     connection.execute(insert(evaluations).values(values))
+
+
+def add_of(connection: Connection, version: Version) -> None:
+    """Keeps the version's own evaluation, on the rows held out when it was trained."""
+    add(connection, Evaluation.of(version))
 
 
 def evaluation_of(row: Row[Any]) -> Evaluation:

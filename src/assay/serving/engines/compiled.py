@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from assay.domain.question.contract import Contract
 from assay.errors import ArtifactRejected, ModelFailed
@@ -19,6 +18,8 @@ class GraphEngine:
     """Runs a compiled pipeline. Thread-safe; one thread of the machine a call."""
 
     def __init__(self, graph: bytes, contract: Contract) -> None:
+        import onnxruntime as ort  # noqa: PLC0415 - a process that only does jobs or commands answers with no graph
+
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
