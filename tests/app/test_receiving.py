@@ -241,6 +241,24 @@ def test_a_training_is_queued_once_a_key(receiving: Receiving, mine: NamedDatase
     assert assay.jobs.find(first.id).state == "queued"
 
 
+def test_a_label_is_given_once(receiving: Receiving, assay: Assay) -> None:
+    arguments = {"dataset": None, "label": "rome"}
+    first = receiving.order_training(order(arguments=arguments, key="k"))
+    assert receiving.order_training(order(arguments=arguments, key="k")) == first
+    with pytest.raises(LabelTaken, match=f"The job {first.id} is to give the label 'rome'"):
+        receiving.order_training(order(arguments=arguments))
+    assert receiving.order_training(order(arguments=arguments | {"label": "paris"})).state == "queued"
+    assay.jobs.cancel(first.id, BY)
+    with assay.database.writing() as connection:
+        connection.execute(update(versions).where(versions.c.number == 1).values(label="rome"))
+    before = assay.jobs.counts()
+    with pytest.raises(LabelTaken, match="Version 1 has the label 'rome' already; DELETE /v1/models/stone/labels/rome"):
+        receiving.order_training(order(arguments=arguments))
+    assert assay.jobs.counts() == before
+    assay.versions.unlabel("stone", "rome", BY)
+    assert receiving.order_training(order(arguments=arguments)).state == "queued"
+
+
 def test_a_training_needs_a_dataset_with_rows_for_its_model(receiving: Receiving, mine: NamedDataset) -> None:
     with pytest.raises(DatasetRejected, match="no rows yet"):
         receiving.order_training(order("mine"))

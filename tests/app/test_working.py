@@ -145,3 +145,31 @@ def test_fresh_rows_in_the_watched_folder_make_one_job(assay: Assay, tmp_path: P
             time.sleep(0.1)
         time.sleep(1)
     assert assay.jobs.counts() == {"succeeded": 1}
+
+
+def test_a_worker_ends_with_its_server_also_where_the_pipe_does_not_wait(assay: Assay) -> None:
+    watched, held = os.pipe()
+    os.set_blocking(watched, False)  # as an event loop that shares it would
+    line = [sys.executable, "-P", "-m", "assay.app.working", str(assay.application.folder), str(watched)]
+    told = json.dumps({"home": str(assay.home)})
+    process = subprocess.Popen([*line, told], pass_fds=(watched,), env=environment(), stderr=subprocess.PIPE)
+    os.close(watched)
+    time.sleep(2)
+    os.close(held)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert b"Traceback" not in said
+
+
+def test_a_worker_whose_settings_cannot_be_read_says_so_in_a_line(assay: Assay) -> None:
+    watched, held = os.pipe()
+    line = [sys.executable, "-P", "-m", "assay.app.working", str(assay.application.folder), str(watched)]
+    told = json.dumps({"home": str(assay.home), "trials": 0})
+    ran = subprocess.run(
+        [*line, told], pass_fds=(watched,), env=environment(), capture_output=True, text=True, check=False
+    )
+    os.close(watched)
+    os.close(held)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert "worker_not_started" in ran.stderr

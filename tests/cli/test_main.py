@@ -54,6 +54,7 @@ def test_a_folder_that_is_not_there_fails_with_one_sentence(tmp_path: Path) -> N
     refused = program("versions", tmp_path / "nowhere")
     assert refused.returncode == 1
     assert refused.stderr.startswith(b"error: There is no folder")
+    assert b"APP is the folder that holds model.py." in refused.stderr
     assert b"Traceback" not in refused.stderr
     assert refused.stdout == b""
 
@@ -63,6 +64,7 @@ def test_a_model_file_that_cannot_be_imported_fails_with_one_sentence(tmp_path: 
     refused = run("versions", tmp_path)
     assert refused.exit_code == 1
     assert "nothing_of_the_kind" in refused.stderr
+    assert "APP is the folder" not in refused.stderr
 
 
 def test_a_setting_of_the_environment_that_is_wrong_is_named(app: Path) -> None:

@@ -56,6 +56,20 @@ def test_gains_of_r2_are_absolute() -> None:
     assert "wanted more than 0.03 with" in said.detail
 
 
+def test_what_is_worse_has_its_interval_in_the_same_direction() -> None:
+    (check,), outcome = decide(Gate(), evidence(compared=compared(-0.729, -1.334, -0.163)))
+    assert outcome == "failed"
+    assert "worse by 72.9 % (90 % interval 16.3 to 133.4 %), wanted more than" in check.detail
+
+
+def test_equal_answers_are_the_same_and_not_better_by_nothing() -> None:
+    (check,), outcome = decide(Gate(), evidence(compared=compared(0.0, -0.0, -0.00001)))
+    assert outcome == "failed"
+    assert "mae 311.60 against 311.60 on 221 rows: the same, wanted more than 0 %" in check.detail
+    (unsure,), _ = decide(Gate(), evidence(compared=compared(0.0, -0.02, 0.02)))
+    assert "better by 0.0 % (90 % interval -2.0 to 2.0 %)" in unsure.detail
+
+
 def test_without_a_champion_only_the_rules_that_need_none_apply() -> None:
     found = evidence(against=None, compared=None, latency_ms=2.0, size_bytes=10)
     told, outcome = decide(Gate(latency_ms=1.0, size_bytes=10, approval=True), found)

@@ -136,6 +136,13 @@ def test_where_nobody_or_only_one_ever_answered_there_is_nothing_to_go_back_to(
         releaser.rollback("stone", by="me")
 
 
+def test_a_way_back_passes_over_versions_that_did_harm(database: Database, releaser: Releaser) -> None:
+    for number in (1, 2, 3):
+        releaser.promote("stone", add(database).number, by="me")
+        assert number
+    assert releaser.rollback("stone", by="me", without=(2,)).version == 1
+
+
 def judged(**outcomes: Outcome) -> Callable[[Version], Verdict]:
     """A gate that passes everybody but those versions (v1, v2, ...) of which the test says otherwise."""
 

@@ -69,6 +69,16 @@ def test_registrations_at_the_same_time_get_different_numbers(database: Database
     assert [one.number for one in Versions(database).all("stone")] == list(range(20, 0, -1))
 
 
+def test_the_newest_version_with_a_name_is_found(database: Database) -> None:
+    for label in ("rome", "rome", "paris"):
+        added(database, rows.version(label=label))
+    with database.reading() as connection:
+        found = [
+            versions.labelled(connection, *asked) for asked in (("stone", "rome"), ("stone", "x"), ("gem", "rome"))
+        ]
+    assert found == [2, None, None]
+
+
 def test_a_name_is_taken_off_every_version_that_has_it(database: Database) -> None:
     for label in ("rome", "rome", "paris"):
         added(database, rows.version(label=label))

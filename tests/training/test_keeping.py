@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from assay.app.learning import Keeper
+from assay.app.keeping import Keeper
 from assay.training.keeping import Keeping
 
 
@@ -12,7 +12,9 @@ def test_the_keeper_takes_what_a_run_gives() -> None:
     asked = {
         name: told for name, told in vars(Keeping).items() if inspect.isfunction(told) and not name.startswith("_")
     }
-    assert set(asked) == {"known", "memory", "keep_snapshot", "keep_failed", "keep_fitted", "promote"}
+    assert set(asked) == {
+        "known", "learnt", "begun", "memory", "keep_snapshot", "keep_failed", "keep_fitted", "end", "promote",
+    }  # fmt: skip
     for name, told in asked.items():
         given = inspect.signature(getattr(Keeper, name))
         assert list(given.parameters) == list(inspect.signature(told).parameters), name

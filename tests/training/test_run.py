@@ -22,7 +22,7 @@ from assay.errors import ApplicationInvalid, DataInvalid
 from assay.recipes import ordinal
 from assay.store.work.trials import KeptTrial
 from assay.training.run import Plan, Run, chosen, run
-from assay.training.snapshot import Known, Snapshot, Whole, take
+from assay.training.snapshot import Known, Snapshot, Whole
 from assay.training.train import Failed, Fitted, draft_version
 from tests import rows as made
 
@@ -84,6 +84,8 @@ class Kept:
         self.parts: list[tuple[int, int]] = []
         self.asked: list[Any] = []
         self.before: Known | None = None
+        self.ended: list[tuple[str, str]] = []
+        self.made: dict[str, Version] = {}
 
     def keep_snapshot(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot, with the file in which the removed rows are."""
@@ -104,6 +106,18 @@ class Kept:
     def known(self) -> Known | None:
         """What was learnt from before, if the test says so."""
         return self.before
+
+    def learnt(self, dataset: str, code: str) -> bool:
+        """Whether a run has ended on these rows."""
+        return (dataset, code) in self.ended
+
+    def begun(self, recipe: Recipe, dataset: str, code: str) -> Version | None:
+        """What a run that was cut off has made, if the test says so."""
+        return self.made.get(recipe.name)
+
+    def end(self, dataset: str, code: str) -> None:
+        """Remembers it."""
+        self.ended.append((dataset, code))
 
     def memory(self, recipe: Recipe, facts: dict[str, Any]) -> Forgetful:
         """None."""
@@ -219,15 +233,32 @@ def test_a_draft_of_a_failure_has_no_figures() -> None:
     )
 
 
-def test_rows_that_were_all_learnt_from_are_not_learnt_from_again_unless_told_to() -> None:
-    kept, model = Kept(), stone()
-    before = take(model, ROWS, "here")
-    kept.before = Known.of(model, before.dataset.id, before.rows)
+def test_rows_that_a_run_has_been_through_to_its_end_are_not_learnt_from_again_unless_told_to() -> None:
+    kept = Kept()
+    first = trained(kept)
+    assert [dataset for dataset, _ in kept.ended] == [first.dataset]
+    steps = len(kept.steps)
     done = trained(kept, again=False)
-    assert (done.versions, kept.steps, kept.asked) == ([], [], [])
+    assert (done.versions, kept.steps[steps:], len(kept.asked)) == ([], [], 1)
     assert "no rows that were not learnt from" in done.unchanged
-    assert done.dataset == before.dataset.id
+    assert done.dataset == first.dataset
     assert trained(kept, only=("linear",)).versions
+
+
+def test_a_run_that_was_cut_off_is_gone_on_with_and_judged() -> None:
+    kept = Kept()
+    kept.made = {"constant": made.version(number=7, recipe="constant")}  # and nothing ended
+    done = trained(kept, again=False)
+    assert "fitted constant" not in kept.steps
+    assert {one.recipe for one in done.versions} == {"constant", "linear", "broken", "tuned"}
+    assert kept.asked == [["constant", "linear", "broken", "tuned"]]
+    assert len(kept.ended) == 1
+
+
+def test_a_run_of_some_recipes_is_no_end() -> None:
+    kept = Kept()
+    trained(kept, only=("linear",))
+    assert kept.ended == []
 
 
 def test_hyper_parameters_are_those_of_one_recipe() -> None:

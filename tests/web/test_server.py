@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from assay.errors import AlreadyServing, ApplicationInvalid, NotLoopback, PortTaken
+from assay.errors import AlreadyServing, ApplicationInvalid, NotLoopback, PortTaken, ScheduleInvalid
 from assay.settings import settings_for
 from assay.web.keeping import notice
 from assay.web.server import bind, held_back, is_loopback, lock_home, plan_of, serve
@@ -176,3 +176,11 @@ def test_settings_are_read_anew_in_a_process_that_says_what_it_found(tmp_path: P
         told = json.load(lines)
     assert told.get("ready", False) == ready
     assert told["plan"]["workers"] == 2 if ready else "assay.toml" in told["refused"]
+
+
+@pytest.mark.parametrize("rule", ['every = "30 seconds"', 'cron = "0 0 30 2 *"'])
+def test_a_schedule_that_cannot_be_followed_is_refused_before_anything_starts(tmp_path: Path, rule: str) -> None:
+    folder = tiny.write(tmp_path / "app")
+    (folder / "assay.toml").write_text(f"[schedules.nightly]\n{rule}\n")
+    with pytest.raises(ScheduleInvalid, match="nightly"):
+        serve(folder, {"port": 0})

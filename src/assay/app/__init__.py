@@ -132,8 +132,9 @@ class Assay:
         return self.releaser.promote(model, number, by=by, reason=reason)
 
     def rollback(self, model: str, *, by: str, reason: str = "", instead_of: str | None = None) -> Rollout:
-        """The version that answered before answers again, as `Releaser.rollback` does it."""
-        return self.releaser.rollback(model, by=by, reason=reason, instead_of=instead_of)
+        """The version that answered before answers again, as `Releaser.rollback` does it, but none that the guard took back."""
+        harmful = {one.version for one in self.verdicts.page(model, kind="guard", outcome="failed", limit=1000)}
+        return self.releaser.rollback(model, by=by, reason=reason, instead_of=instead_of, without=harmful)
 
     def predict(self, model: str, body: bytes, number: int | None = None) -> list[Prediction]:
         """Answers questions given as JSON, recorded as predictions without an exchange."""

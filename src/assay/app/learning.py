@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import polars as pl
+import structlog
 
+from assay.app.keeping import Keeper
 from assay.clock import new_id, now_us
 from assay.domain.evaluation import Evaluation
 from assay.domain.model import Model
-from assay.domain.recipe import Recipe
-from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
-from assay.errors import ArtifactRejected, DataInvalid, NotCompilable
-from assay.releasing.register import GOLDEN_ROWS, Parts
-from assay.serving.similar import rows_file
+from assay.errors import RecipeFailed
 from assay.sources.application import OWN_ROWS
 from assay.sources.databases import shown
 from assay.sources.files import read_file, read_rows
 from assay.sources.looks import kind
 from assay.sources.parts import read_parts
 from assay.store import datasets
-from assay.store.formats import dump_pipeline
-from assay.store.work.trials import Study
 from assay.training.evaluate import Scores, score
 from assay.training.run import Plan, Run, run
-from assay.training.snapshot import Known, Rows, Snapshot, Whole, take
+from assay.training.snapshot import Rows, Whole, take
 from assay.training.split import split
-from assay.training.train import Fitted
-from assay.training.tune import study_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +37,7 @@ if TYPE_CHECKING:
     from assay.domain.job import Job
 
 
+log = structlog.get_logger("assay")
 NAMED = "dataset:"  # opens a place that is a named dataset
 
 
@@ -73,7 +67,7 @@ def train_for(assay: Assay, job: Job, report: Report) -> dict[str, Any]:
     told, settings = job.arguments, assay.settings
     plan = Plan(
         trials=told.get("trials") or settings.trials, only=tuple(told.get("recipes") or ()),
-        parameters=told.get("parameters"), promote=told.get("promote", True), progress=report.at,
+        parameters=told.get("parameters") or None, promote=told.get("promote", True), progress=report.at,
         again=job.key is None or not job.key.startswith(("fresh:", "schedule:")),
     )  # fmt: skip
     data = f"{NAMED}{told['dataset']}" if told.get("dataset") else told.get("data") or settings.data
@@ -81,12 +75,30 @@ def train_for(assay: Assay, job: Job, report: Report) -> dict[str, Any]:
     for name in [job.model] if job.model else list(assay.application.models()):
         model = assay.application.model(name)
         made = train(assay, model, data, plan, label=told.get("label"), by=job.by, query=settings.query)
-        for part in made.parts:
-            if part.refused:
-                why = part.evidence.removeprefix(f"{part.name}: ")
-                report.say(f"left out: {part.name}: {part.refused}: {why}")
+        for line in _told(made):
+            report.say(line)
+        if made.versions and all(one.status != "ready" for one in made.versions):
+            raise RecipeFailed(f"No version of {name!r} is ready: {made.versions[0].error}")
         found[name] = _summary(made)
     return found
+
+
+def _told(made: Run) -> Iterator[str]:
+    """A run in lines for the job's log."""
+    for part in made.parts:
+        if part.refused:
+            why = part.evidence.removeprefix(f"{part.name}: ")
+            log.warning("part_left_out", model=made.model, part=part.name, defect=part.refused)
+            yield f"left out: {part.name}: {part.refused}: {why}"
+    for one in made.versions:
+        figures = ", ".join(f"{name} {value:,.4g}" for name, value in one.metrics.items())
+        yield f"version {one.number} ({one.recipe}): {one.error or figures}"
+    decided = made.rollout
+    yield (
+        f"version {decided.version} answers from now on: {decided.reason}"
+        if decided
+        else f"nothing changes, {made.unchanged}"
+    )
 
 
 def _place(told: str) -> str:
@@ -167,96 +179,3 @@ def _keep_evaluation(
     )  # fmt: skip
     assay.evaluations.add(made)
     return made
-
-
-class Keeper:
-    """What becomes of a training run's outcomes: snapshot, versions and the decision who answers."""
-
-    def __init__(
-        self, assay: Assay, model: Model[Any], source: str, *, label: str | None = None, by: str = "assay train"
-    ) -> None:  # fmt: skip
-        self._assay = assay
-        self._model = model
-        self._source = source
-        self._label = label
-        self._by = by
-
-    def known(self) -> Known | None:
-        """The rows of the newest snapshot from this source, each on its side; None where a new history begins."""
-        assay, model = self._assay, self._model
-        for version in assay.versions.all(model.name):
-            dataset = assay.datasets.find(model.name, version.dataset)
-            if dataset is not None and dataset.source == self._source:
-                try:
-                    return Known.of(model, dataset.id, kept_rows(assay, dataset.id))
-                except (ArtifactRejected, DataInvalid):
-                    return None
-        return None
-
-    def memory(self, recipe: Recipe, facts: dict[str, Any]) -> Study:
-        """The trials of this search that were made before."""
-        return self._assay.trials.study(study_name(self._model, recipe, **facts))
-
-    def keep_snapshot(self, snapshot: Snapshot) -> Snapshot:
-        """Keeps the rows, and those that were set aside, as files."""
-        artifacts = self._assay.artifacts
-        artifacts.put(snapshot.parquet)
-        removed = artifacts.put(snapshot.removed_lines) if snapshot.removed else None
-        return replace(snapshot, dataset=msgspec.structs.replace(snapshot.dataset, removed_file=removed))
-
-    def keep_failed(self, draft: Version, snapshot: Snapshot) -> Version:
-        """A failed run is history too."""
-        return self._assay.registrar.keep(msgspec.structs.replace(draft, label=self._label), snapshot.dataset)
-
-    def keep_fitted(
-        self, draft: Version, fitted: Fitted, snapshot: Snapshot, train: pl.DataFrame, test: pl.DataFrame
-    ) -> Version:
-        """Stores, compiles, proves and registers a fitted recipe."""
-        model = self._model
-        draft = msgspec.structs.replace(draft, label=self._label)
-        trusted = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in model.trusted)
-        try:
-            pipeline = dump_pipeline(fitted.estimator, trusted)
-        except ArtifactRejected as refused:
-            return self.keep_failed(msgspec.structs.replace(draft, status="broken", error=str(refused)), snapshot)
-        fields = list(model.fields)
-        graph, note = self._compiled(fitted.estimator, snapshot.rows.select(fields))
-        parts = Parts(
-            contract=model.contract, pipeline=pipeline, graph=graph, engine_note=note, trusted=trusted, gate=model.gate,
-            rows=rows_file(train.select(*fields, model.target).to_dict(as_series=False), model.contract),
-            questions=test.select(fields).head(GOLDEN_ROWS).to_dicts(),
-        )  # fmt: skip
-        return self._assay.registrar.register(draft, parts, snapshot.dataset)
-
-    def promote(self, candidates: list[Version]) -> Rollout | str:
-        """Gives the word to the best candidate that passes the gate; else the reason why nothing changes.
-
-        Rows of the application's own `data.py` stand in where there are none: what was learnt from them never takes
-        the word by itself from what was learnt from given data.
-        """
-        from assay.app.judging import judge
-
-        assay, model = self._assay, self._model
-        rollout = assay.rollouts.ruling(model.name)
-        if rollout is not None and self._source == OWN_ROWS and self._learnt_from(rollout.version) != OWN_ROWS:
-            told = f"it learnt from {self._learnt_from(rollout.version)}, and these rows are only those of {OWN_ROWS}"
-            return f"because {told}; `assay promote` with the version's number changes that"
-        return assay.releaser.release(
-            candidates, metric=model.metric, judge=lambda one: judge(assay, model, one, by=self._by), by=self._by
-        )
-
-    def _learnt_from(self, number: int) -> str:
-        version = self._assay.versions.find(self._model.name, number)
-        learnt = self._assay.datasets.find(self._model.name, version.dataset)
-        return learnt.source if learnt is not None else OWN_ROWS
-
-    def _compiled(self, estimator: Any, rows: pl.DataFrame) -> tuple[bytes | None, str]:
-        from assay.serving.engines.compile import compile_pipeline, prove  # skl2onnx is slow to import
-
-        contract = self._model.contract
-        try:
-            graph = compile_pipeline(estimator, contract)
-            proof = prove(graph, estimator, rows, contract)
-        except NotCompilable as refused:
-            return None, str(refused)
-        return graph, f"equal to the native pipeline on {proof.rows} rows within {proof.max_difference:.3g}"

@@ -44,6 +44,7 @@ class Duties:
         self._unguarded = -1
         self._gates: dict[str, Gate] = {}  # by the decision; a manifest never changes
         self._trouble = ""
+        self._waiting = False
         self._seen = ""
         self._asked = ""
 
@@ -69,6 +70,9 @@ class Duties:
             self._trouble = str(failed)
             return
         self._trouble = ""
+        if not found and not self._waiting:
+            log.info("no_rows_yet", todo="files ending in .csv, .parquet, .jsonl or .ndjson count, once they are whole")
+        self._waiting = not found
         settled, self._seen = found == self._seen, found
         if not found or not settled or found == self._asked:
             return

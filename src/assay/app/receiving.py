@@ -21,10 +21,11 @@ from assay.errors import (
     DecodedTooLarge,
     Fault,
     IdempotencyMismatch,
+    LabelTaken,
     QuestionInvalid,
     UnsupportedFile,
 )
-from assay.store import uploads
+from assay.store import uploads, versions
 from assay.store.quarantine import Draft, Quarantine, noticing_a_full_disk
 from assay.store.work import jobs
 
@@ -120,7 +121,8 @@ class Receiving:
     def order_training(self, job: Job) -> Job:
         """Queues a training; the job that has its key already, if there is one.
 
-        Raises DatasetNotFound, DatasetRejected where the dataset is empty or another model's, or IdempotencyMismatch.
+        Raises DatasetNotFound, DatasetRejected where the dataset is empty or another model's, LabelTaken or
+        IdempotencyMismatch.
         """
         name = job.arguments["dataset"]
         with self._assay.database.writing() as connection:
@@ -131,7 +133,10 @@ class Receiving:
                     raise DatasetRejected(whose)
                 if not dataset.rows:
                     raise DatasetRejected(f"The dataset {name!r} has no rows yet.", "no_rows")
+            known = jobs.waiting(connection, job.verb, job.model)
             queued = jobs.add(connection, job)
+            if queued is job and job.arguments.get("label") is not None:
+                _check_label(job, known, versions.labelled(connection, str(job.model), job.arguments["label"]))
         if (queued.verb, queued.model, queued.arguments) != (job.verb, job.model, job.arguments):
             raise IdempotencyMismatch
         return queued
@@ -172,6 +177,17 @@ class Receiving:
         if ran.returncode != 0:
             raise DecodedTooLarge
         return _accepted(msgspec.json.decode(ran.stdout, type=Sifted))
+
+
+def _check_label(job: Job, waiting: list[Job], number: int | None) -> None:
+    """Raises LabelTaken where a version has the job's label, or another job is to give it."""
+    label = job.arguments["label"]
+    if number is not None:
+        there = f"DELETE /v1/models/{job.model}/labels/{label}"
+        raise LabelTaken(f"Version {number} has the label {label!r} already; {there} takes it off, or choose another.")
+    other = next((one.id for one in waiting if one.arguments.get("label") == label), None)
+    if other is not None:
+        raise LabelTaken(f"The job {other} is to give the label {label!r}; cancel it or choose another label.")
 
 
 def _accepted(found: Sifted) -> Sifted:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,7 @@ def do(folder: Path, told: dict[str, Any], job_id: str, token: str) -> int:
     try:
         job = assay.jobs.held(job_id, token)
         outcome = _outcome(assay, job)
+        log.info("job_done", job=job_id, verb=job.verb, state=outcome["state"], error=outcome.get("error", ""))
         with assay.database.writing() as connection:
             assay.jobs.finish(connection, job_id, token, **outcome)
     except LeaseLost:
@@ -119,8 +122,11 @@ def gone(watched: int, end: Callable[[], None]) -> None:
     """
 
     def wait() -> None:
-        while os.read(watched, 1):
-            pass
+        while True:
+            select.select([watched], [], [])  # whoever shares the pipe may have made it one that never waits
+            with suppress(BlockingIOError):
+                if not os.read(watched, 1):
+                    break
         end()
 
     os.set_inheritable(watched, False)  # noqa: FBT003 - its one parameter
@@ -163,7 +169,11 @@ def main() -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop())
 
-    return work(Path(folder), settings, until)
+    try:
+        return work(Path(folder), settings, until)
+    except (ValueError, AssayError) as wrong:  # settings or an application that cannot be used: the server says it, too
+        log.error("worker_not_started", reason=str(wrong))
+        return 1
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ WIDE = 180
 NARROW = 104
 MANY_FAULTS = 20
 NEXT = {
-    "application_invalid": "APP is the folder that holds model.py.",
     "artifact_rejected": "`assay doctor APP` says which files are damaged; `assay rollback APP` goes back.",
     "data_invalid": "Nothing was registered.",
     "malformed_json": "A question is a JSON object, or a list of them; quote it for the shell: '{\"carat\": 1.0}'.",

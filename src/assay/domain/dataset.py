@@ -29,7 +29,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     A snapshot with a `parent` holds those of its rows that are still there, each on its side, and `fresh` ones. `held_out`
     of the `rows` are not learnt from. `profile` says of each column how its values are spread, as
-    `training/fresh/profile.py` makes it.
+    `training/fresh/profile.py` makes it. `learnt_by` is the digest of the code with which every recipe has been through
+    it, up to the gate; None while a training is under way, or was cut off.
     """
 
     id: str
@@ -46,3 +47,4 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
     parts: tuple[PartFacts, ...] = ()
     profile: dict[str, Any] = {}
+    learnt_by: str | None = None

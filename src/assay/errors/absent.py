@@ -67,6 +67,10 @@ class DatasetInUse(AssayError, code="in_use"):
     """The dataset is needed by something else."""
 
 
+class LabelTaken(AssayError):
+    """The label is on a version already, or a job is to give it; take it off there first, or choose another."""
+
+
 class DatasetRejected(AssayError):
     """The rows that were sent for a dataset, or its name, are not acceptable; `kind` is the rule where there is one."""
 

@@ -108,14 +108,17 @@ def _against_champion(gate: Gate, found: Evidence) -> Check:
 
 
 def _comparison(metric: str, one: Compared, confidence: float) -> str:
-    """Both values, the gain, and the two-sided interval each end of which holds with the confidence."""
+    """Both values, the gain, and the two-sided interval each end of which holds with the confidence.
+
+    The interval counts in the direction that the word names: of one that is worse by 40 % it is by how much it is worse.
+    """
     _, _, champion = figure(metric, one.champion).partition(" ")
-    low, high = (_share(metric, value) for value in (one.low, one.high))
-    return (
-        f"{figure(metric, one.candidate)} against {champion} on {one.rows:,} rows:"
-        f" {'better' if one.gain >= 0 else 'worse'} by {_share(metric, abs(one.gain))}"
-        f" ({100 * (2 * confidence - 1):.4g} % interval {low.removesuffix(' %')} to {high})"
-    )
+    both = f"{figure(metric, one.candidate)} against {champion} on {one.rows:,} rows:"
+    word, ends = ("better", (one.low, one.high)) if one.gain >= 0 else ("worse", (-one.high, -one.low))
+    by, low, high = (_share(metric, value) for value in (abs(one.gain), *ends))
+    if {by, low, high} == {_share(metric, 0.0)}:
+        return f"{both} the same"
+    return f"{both} {word} by {by} ({100 * (2 * confidence - 1):.4g} % interval {low.removesuffix(' %')} to {high})"
 
 
 def _segments(gate: Gate, found: Evidence) -> Check:
@@ -151,7 +154,9 @@ def _replay(allowed: float, found: Replay) -> Check:
 
 
 def _share(metric: str, value: float) -> str:
-    return f"{value:.4f}" if metric == "r2" else f"{100 * value:.1f} %"
+    shown = round(value, 4) if metric == "r2" else round(100 * value, 1)
+    shown += 0.0  # no minus before a nought
+    return f"{shown:.4f}" if metric == "r2" else f"{shown:.1f} %"
 
 
 def _bound(metric: str, value: float) -> str:

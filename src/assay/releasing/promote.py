@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from assay.clock import new_id, now_us
 from assay.domain.metric import rank_key
@@ -43,10 +43,13 @@ class Releaser:
         self._prove(version)
         return self._switch.to(Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason))
 
-    def rollback(self, model: str, *, by: str, reason: str = "", instead_of: str | None = None) -> Rollout:
+    def rollback(
+        self, model: str, *, by: str, reason: str = "", instead_of: str | None = None, without: Collection[int] = ()
+    ) -> Rollout:
         """The version that answered before answers again; raises NothingReleased, or VersionRejected where there was none.
 
-        `instead_of` is the id of the decision that is to be undone; PromotionOvertaken is raised where another rules by now.
+        Versions `without` which it is to be done are passed over. `instead_of` is the id of the decision that is to be
+        undone; PromotionOvertaken is raised where another rules by now.
 
         It has answered before, so it is not proved in a throwaway process again: each process that answers confirms its
         hashes and golden answers, or has it at hand still. A promotion that is under way is given up.
@@ -55,7 +58,7 @@ class Releaser:
         if not history:
             raise NothingReleased(model)
         ready = {version.number: version for version in self._versions.all(model) if version.status == "ready"}
-        sound = ready.keys() - {history[0].version}
+        sound = ready.keys() - {history[0].version} - set(without)
         earlier = next((one.version for one in history if one.version in sound), None)
         if earlier is None:
             raise VersionRejected(

@@ -14,6 +14,7 @@ from assay.errors import ApplicationInvalid, AssayError, ModelNotFound
 
 MODULES = ("model", "data", "api")
 OWN_ROWS = "data.py"  # the source of rows that the application makes itself
+HOLDS = "APP is the folder that holds model.py."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,10 @@ class Application:
         """The application in this folder; raises ApplicationInvalid."""
         found = folder.expanduser().absolute()
         if not found.is_dir():
-            raise ApplicationInvalid(f"There is no folder {str(folder)!r}.")
+            raise ApplicationInvalid(f"There is no folder {str(folder)!r}. {HOLDS}")
         if not (found / "model.py").is_file():
             raise ApplicationInvalid(
-                f"The folder {str(folder)!r} has no model.py, in which an application's models are declared."
+                f"The folder {str(folder)!r} has no model.py, in which an application's models are declared. {HOLDS}"
             )
         return cls(folder=found)
 

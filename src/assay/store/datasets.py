@@ -26,6 +26,7 @@ datasets = Table(
     Column("duplicates", Integer, nullable=False),
     Column("parts", String, nullable=False),  # JSON
     Column("profile", String, nullable=False),  # JSON
+    Column("learnt_by", String(64)),
 )  # fmt: skip
 
 _JSON: dict[str, Any] = {"columns": dict[str, str], "parts": tuple[PartFacts, ...], "profile": dict[str, Any]}
@@ -49,6 +50,12 @@ class Datasets:
         with self._database.reading() as connection:
             row = connection.execute(query).first()
         return dataset_of(row) if row else None
+
+    def learnt(self, model: str, dataset: str, code: str) -> None:
+        """Every recipe has been through the snapshot with this code."""
+        query = update(datasets).where(datasets.c.model == model, datasets.c.id == dataset)
+        with self._database.writing() as connection:
+            connection.execute(query.values(learnt_by=code))
 
 
 def add(connection: Connection, dataset: Dataset) -> None:

@@ -91,6 +91,12 @@ def add(connection: Connection, version: Version) -> Version:
     return numbered
 
 
+def labelled(connection: Connection, model: str, label: str) -> int | None:
+    """The newest version that has this label."""
+    mine = (versions.c.model == model, versions.c.label == label)
+    return connection.execute(select(func.max(versions.c.number)).where(*mine)).scalar()
+
+
 def version_of(row: Row[Any]) -> Version:
     """The noun of a row."""
     kept = dict(row._mapping)

@@ -53,8 +53,8 @@ class Plan:
     """How a run is made: `trials` for every tuned recipe (their own number if None), `only` these recipes (all if none).
 
     `parameters` are a recipe's hyper-parameters, instead of those that it would be given or search. Not `again` ends the
-    run where the rows are those that were learnt from already. `progress` hears of the recipe, and of its trials done
-    and planned.
+    run where the rows are those that were learnt from already. With `trust` no rows are suspected. `progress` hears of
+    the recipe, and of its trials done and planned.
     """
 
     trials: int | None = None
@@ -62,6 +62,7 @@ class Plan:
     parameters: Mapping[str, Any] | None = None
     promote: bool = True
     again: bool = True
+    trust: bool = False
     progress: RunProgress = _no_progress
 
 
@@ -70,20 +71,36 @@ def run(model: Model[Any], rows: pl.DataFrame | Sequence[Rows], *, source: str, 
     recipes = chosen(model, plan.only)
     if plan.parameters is not None and len(recipes) != 1:
         raise ApplicationInvalid("Hyper-parameters belong to one recipe; say which.")
-    known = keeping.known()
-    taken = take(model, rows, source, known)
-    if known is not None and taken.dataset.id == known.dataset and not plan.again:
-        return _run(model, taken, [], "because there are no rows that were not learnt from already")
+    code = code_digest(model)
+    taken = take(model, rows, source, keeping.known(), trust=plan.trust)
+    if not plan.again and keeping.learnt(taken.dataset.id, code):
+        return _run(model, taken, [], _nothing_new(taken))
     snapshot = keeping.keep_snapshot(taken)
     kept = [_kept(model, recipe, snapshot, keeping, plan) for recipe in recipes]
     decided = keeping.promote(kept) if plan.promote else "because nothing was to be promoted"
+    if len(recipes) == len(model.recipes):
+        keeping.end(snapshot.dataset.id, code)
     return _run(model, snapshot, ranked(kept, model.metric), decided)
 
 
+def _nothing_new(taken: Snapshot) -> str:
+    refused = [f"{part.name} ({part.refused})" for part in taken.parts if part.refused]
+    if refused:
+        return f"because {', '.join(refused)} was left out, and all other rows were learnt from already"
+    return "because there are no rows that were not learnt from already"
+
+
 def _kept(model: Model[Any], recipe: Recipe, snapshot: Snapshot, keeping: Keeping, plan: Plan) -> Version:
-    """One recipe fitted, judged and kept."""
+    """One recipe fitted, judged and kept; where a run was cut off, what it has made of the recipe already."""
+    facts: dict[str, Any] = {
+        "code_digest": code_digest(model),
+        "libraries": libraries(),
+        "dataset": snapshot.dataset.id,
+    }
+    begun = None if plan.again else keeping.begun(recipe, facts["dataset"], facts["code_digest"])
+    if begun is not None:
+        return begun
     train, test = split(snapshot.rows, model.test_size, model.seed)
-    facts = {"code_digest": code_digest(model), "libraries": libraries(), "dataset": snapshot.dataset.id}
     planned = (plan.trials or recipe.trials) if recipe.tuned and plan.parameters is None else 1
     plan.progress(recipe.name, 0, planned)
     fitted = fit(

@@ -81,7 +81,7 @@ class _Taken:
 
 def take(
     model: Model[Any], rows: pl.DataFrame | Sequence[Rows], source: str, known: Known | None = None, *,
-    to_judge: bool = False,
+    to_judge: bool = False, trust: bool = False,
 ) -> Snapshot:  # fmt: skip
     """The rows that `model` learns from: numbers as Float64, whole numbers as Int64, words and texts as String.
 
@@ -93,16 +93,19 @@ def take(
     equal rows the one that is held out stays.
 
     A part that has a defect (`training/fresh/suspicion.py`) is left out, and `parts` says so. Rows that are only `to_judge`
-    by are not suspected, and equal ones count each. If all parts are left out, raises DataSuspect, or DataInvalid, which
-    name part and rule, where a column is missing or of no usable type, or too few rows are left; ApplicationInvalid where
-    the cleaning rule fails or a field has a name of our own.
+    by are not suspected, and equal ones count each. Neither are those suspected that are to be trusted. Known rows from
+    `elsewhere` are there to suspect by, and for nothing else. If all parts are left out, raises DataSuspect, or DataInvalid,
+    which name part and rule, where a column is missing or of no usable type, or too few rows are left; ApplicationInvalid
+    where the cleaning rule fails or a field has a name of our own.
     """
     _refuse_own_names(model)
     given: Sequence[Rows] = [Whole(source, rows)] if isinstance(rows, pl.DataFrame) else rows
-    taken = [_sifted(model, part, known, alone=None if to_judge else len(given) == 1) for part in given]
+    taken = [_sifted(model, part, known, alone=None if to_judge or trust else len(given) == 1) for part in given]
     if all(one.facts.refused for one in taken):
         raise _refusal(taken, source)
     used = [one for one in taken if one.sifted is not None]
+    if known is not None and known.elsewhere:
+        known = None
     if known is None:
         kept = _first(model, used, source, once=not to_judge)
     else:
@@ -155,6 +158,8 @@ def _sifted(model: Model[Any], part: Rows, known: Known | None, *, alone: bool |
     defect = None if alone is None else suspect(model, sifted, fresh, known, alone=alone)
     if defect is not None:
         return _Taken(msgspec.structs.replace(facts, refused=defect.name, evidence=f"{part.name}: {defect.said}"))
+    if known is not None and known.elsewhere:
+        return _Taken(facts, sifted, sifted.kept)
     return _Taken(msgspec.structs.replace(facts, known=old), sifted, fresh)
 
 

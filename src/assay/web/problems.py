@@ -19,7 +19,7 @@ STATUS: dict[type[AssayError], int] = {
     errors.MethodNotAllowed: 405, errors.NotAcceptable: 406,
     errors.VersionRejected: 409, errors.NotWaiting: 409, errors.VersionNotReady: 409, errors.PromotionInProgress: 409,
     errors.PromotionOvertaken: 409, errors.IdempotencyInProgress: 409,
-    errors.DatasetInUse: 409, errors.QueryClosed: 409,
+    errors.DatasetInUse: 409, errors.LabelTaken: 409, errors.QueryClosed: 409,
     errors.BodyTooLarge: 413, errors.TooManyRows: 413, errors.UriTooLong: 414,
     errors.UnsupportedMediaType: 415, errors.UnsupportedEncoding: 415,
     errors.UnknownHost: 421,
@@ -44,7 +44,7 @@ _PRIVATE = (errors.ArtifactRejected, errors.StoreUnavailable, errors.ModelFailed
 
 # Waiting changes nothing.
 _LASTING = (
-    errors.VersionRejected, errors.NotWaiting, errors.DatasetInUse, errors.QueryClosed, errors.JobEnded,
+    errors.VersionRejected, errors.NotWaiting, errors.DatasetInUse, errors.LabelTaken, errors.QueryClosed, errors.JobEnded,
     errors.JobNotFailed,
 )  # fmt: skip
 

@@ -67,7 +67,9 @@ class Process:
         await asyncio.to_thread(Quarantine(self.assay.home, self.settings.max_upload_bytes).sweep)
         trained = await asyncio.to_thread(self.assay.versions.models)
         if not trained:
-            log.warning("nothing_is_trained", todo="run `assay train`; its versions answer here without a restart")
+            first = "run `assay train`" if self.settings.data is None else "let rows appear at the watched place"
+            log.warning("nothing_is_trained", todo=f"{first}; versions answer here without a restart")
+        await asyncio.to_thread(self._check_schedules)
         # before the first training only the author's module knows what will be asked
         self._join(trained or await asyncio.to_thread(lambda: list(self.assay.application.models())))
         await asyncio.to_thread(self.shelf.refresh)
@@ -108,6 +110,12 @@ class Process:
             self._serve(model)
             await asyncio.to_thread(self.shelf.refresh)
         return self.shelf.find(model)
+
+    def _check_schedules(self) -> None:
+        """Raises ModelNotFound where a schedule is for a model that the application does not declare."""
+        for schedule in self.settings.schedules.values():
+            if schedule.model is not None:
+                self.assay.application.model(schedule.model)
 
     def _join(self, models: list[str]) -> None:
         for model in models:

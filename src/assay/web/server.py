@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 import msgspec
 
 from assay.clock import iso, now_us
-from assay.errors import AlreadyServing, NotLoopback, PortTaken
+from assay.errors import AlreadyServing, AssayError, NotLoopback, PortTaken
+from assay.jobs.schedule import schedules_of
 from assay.settings import Settings, settings_faults, settings_for
 from assay.sources.application import Application
 from assay.web.keeping.children import Plan, report
@@ -57,7 +58,8 @@ def serve(folder: Path, told: dict[str, Any], announce: Callable[[str, str], Non
 
 
 def plan_of(settings: Settings) -> Plan:
-    """What the supervisor has to know of the settings."""
+    """What the supervisor has to know of the settings; raises ScheduleInvalid."""
+    schedules_of(settings.schedules)  # nobody is asked to follow one that cannot be
     told = {name: getattr(settings, name) for name in Plan._fields}
     return Plan(**told | {"home": str(settings.home)})
 
@@ -123,8 +125,9 @@ def main() -> None:
     folder, reporting, told = sys.argv[1:4]
     try:
         plan = plan_of(settings_for(Path(folder), **msgspec.json.decode(told)))
-    except ValueError as wrong:
-        report(int(reporting), refused=" ".join(settings_faults(wrong)) or str(wrong))
+    except (ValueError, AssayError) as wrong:
+        faults = settings_faults(wrong) if isinstance(wrong, ValueError) else []
+        report(int(reporting), refused=" ".join(faults) or str(wrong))
     else:
         report(int(reporting), ready=True, plan=plan._asdict())
 

@@ -102,6 +102,10 @@ def test_what_is_no_time_and_no_id_is_a_misuse(assay: Run, words: tuple[object, 
     assert assay("replay", *words).exit_code == 2
 
 
+def test_what_a_time_must_be_is_a_sentence(assay: Run) -> None:
+    assert "'yesterday' must be a time with a zone such as" in assay("replay", "--since", "yesterday").stderr
+
+
 def test_an_answer_that_was_never_given_is_not_found(assay: Run) -> None:
     done = assay("replay", "0" * 32)
     assert (done.exit_code, "holds no prediction" in done.stderr) == (1, True)

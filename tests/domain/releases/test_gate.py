@@ -18,6 +18,7 @@ def gate(**told: Any) -> Gate:
     ("name", "value"),
     [
         ("margin", -0.01), ("margin", "much"), ("margin", float("nan")), ("margin", None), ("margin", True),
+        ("margin", 1), ("margin", 2),
         ("confidence", 0.5), ("confidence", 1), ("confidence", 95), ("judged_on", "oldest"), ("least_rows", 0),
         ("least_rows", 1.5), ("worst_segment", -1), ("latency_ms", 0), ("latency_ms", float("inf")), ("size_bytes", 0),
         ("replay", -1), ("replay", 10_001), ("max_change", -0.5), ("approval", 1), ("approval", None), ("guard_s", -1), ("guard_s", 86_401),

@@ -53,9 +53,10 @@ def test_jobs_are_listed_from_the_newest_on_page_by_page(jobs: Jobs) -> None:
 
 def test_jobs_are_chosen_by_state_verb_and_model(jobs: Jobs) -> None:
     one = jobs.add(chores.chore(model="stone"))
-    jobs.add(chores.chore())
+    every = jobs.add(chores.chore())
     jobs.cancel(one.id, "me")
-    assert [job.id for job in jobs.page(Window(), model="stone").entries] == [one.id]
+    assert [job.id for job in jobs.page(Window(), model="stone").entries] == [every.id, one.id]
+    assert [job.id for job in jobs.page(Window(), model="glass").entries] == [every.id], "it is for every model"
     assert [job.id for job in jobs.page(Window(), state="canceled").entries] == [one.id]
     assert jobs.page(Window(), verb="train").entries == []
     assert jobs.counts() == {"queued": 1, "canceled": 1}

@@ -9,7 +9,7 @@ import pytest
 from assay.domain.job import Job
 from assay.errors import JobNotFound
 from assay.store.database import Database
-from assay.store.work.queue import add, find
+from assay.store.work.queue import add, find, waiting
 from tests import chores
 
 
@@ -39,6 +39,15 @@ def test_a_known_key_gives_the_job_that_has_it(database: Database) -> None:
         assert add(connection, chores.chore(key="daily")) == first
         assert add(connection, chores.chore(key="weekly")) != first
         assert add(connection, chores.chore()) != add(connection, chores.chore())
+
+
+def test_jobs_that_have_not_ended_wait_each_for_its_own_model(database: Database) -> None:
+    with database.writing() as connection:
+        made = [add(connection, chores.chore(model="stone")) for _ in range(2)]
+        add(connection, chores.chore(model="gem"))
+        add(connection, chores.chore(model="stone", state="succeeded"))
+        assert waiting(connection, "chore", "stone") == made
+        assert waiting(connection, "train", "stone") == []
 
 
 def test_a_job_that_is_added_in_a_transaction_that_fails_is_not_there(database: Database) -> None:

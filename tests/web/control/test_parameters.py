@@ -84,10 +84,26 @@ def test_a_body_that_says_nothing_wants_nothing(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("body", "pointer"),
-    [(b'{"count": "1"}', "#/count"), (b'{"names": ["a", 5]}', "#/names"), (b'{"cuont": 1}', "#"), (b"[]", "#")],
+    [(b'{"count": "1"}', "#/count"), (b'{"names": ["a", 5]}', "#/names"), (b"[]", "#")],
 )
 def test_a_body_that_says_something_else_is_refused_by_its_part(body: bytes, pointer: str) -> None:
     with pytest.raises(QuestionInvalid) as refused:
         body_as(body, Wanted)
     (fault,) = refused.value.faults
     assert (fault.pointer, fault.detail[:1].islower()) == (pointer, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "said"),
+    [
+        (b'{"cuont": 1}', "#/cuont", "is not known here; did you mean 'count'?"), (b'{"z": 1}', "#/z", "is not known here"),
+        (b'{"a/`b`": 1}', "#/a~1`b`", "is not known here"),
+    ],
+)  # fmt: skip
+def test_a_part_that_is_not_known_is_told_as_a_questions_is(body: bytes, pointer: str, said: str) -> None:
+    with pytest.raises(QuestionInvalid) as refused:
+        body_as(body, Wanted)
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.detail, fault.code, fault.allowed) == (
+        pointer, said, "unknown_feature", ("count", "names"),
+    )  # fmt: skip

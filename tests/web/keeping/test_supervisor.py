@@ -28,7 +28,12 @@ def test_who_dies_is_replaced_and_the_server_stays(tmp_path: Path) -> None:
 
 
 def test_a_job_worker_that_always_ends_never_brings_down_serving(tmp_path: Path) -> None:
-    served = Served(tmp_path / "home", job_workers=1, schedules={"never": {"cron": "not a cron"}})
+    served = Served(tmp_path / "home", job_workers=1)
+    for _ in range(3):
+        eventually(lambda: bool(served.notice()["jobs"]), 30)
+        for worker in served.notice()["jobs"]:
+            os.kill(worker, signal.SIGKILL)
+        eventually(lambda gone=served.notice()["jobs"]: served.notice()["jobs"] != gone, 30)
     assert served.status("/readyz") == 200
     assert served.process.poll() is None
     assert served.end() == 0

@@ -29,9 +29,8 @@ class Moment(click.ParamType[int]):
         try:
             return now_us() - int(age[1]) * SECONDS[age[2]] * 1_000_000 if age else parse_iso(value)
         except (ValueError, OverflowError):
-            self.fail(
-                "is a time with a zone such as 2026-03-03T12:00:00Z, or an age such as 90s, 15m, 2h or 1d.", param, ctx
-            )
+            told = "a time with a zone such as 2026-03-03T12:00:00Z, or an age such as 90s, 15m, 2h or 1d"
+            self.fail(f"{value[:60]!r} must be {told}.", param, ctx)
 
 
 class PredictionId(click.ParamType[str]):

@@ -29,9 +29,10 @@ from assay.cli.options import Asked, Name, Source, Verb, application, shared
     multiple=True,
     help="Only this recipe; may be said several times.",
 )
+@click.option("--trust", is_flag=True, help="Learn from the rows even where they look defective.")
 @click.option("--no-promote", is_flag=True, help="Keep the versions, and leave who answers as it is.")
 @shared
-def train(asked: Asked, *, data: str | None, trials: int | None, recipes: tuple[str, ...], no_promote: bool) -> None:
+def train(asked: Asked, *, data: str | None, trials: int | None, recipes: tuple[str, ...], **told: bool) -> None:
     """Train every recipe of APP, keep each run, and let the best that passes the gate answer.
 
     Progress is shown on standard error. The exit status is 1 only if no version is ready.
@@ -43,7 +44,9 @@ def train(asked: Asked, *, data: str | None, trials: int | None, recipes: tuple[
     with opened(asked) as (assay, model):
         planned = [name for name in model.recipes if not recipes or name in recipes]
         with progress(planned) as heard:
-            plan = Plan(trials=trials, only=recipes, promote=not no_promote, progress=heard)
+            plan = Plan(
+                trials=trials, only=recipes, promote=not told["no_promote"], trust=told["trust"], progress=heard
+            )
             run = assay.train(model, data, plan)
         show = tell_run if asked.as_json else show_run
         show(assay, model, run)

@@ -174,6 +174,6 @@ def _decision(assay: Assay, model: Model[Any], run: Run) -> str:
         return f"Version {run.rollout.version} answers from now on{before}: {run.rollout.reason}."
     ruling = assay.rollouts.ruling(model.name)
     if ruling is None:
-        return "No version answers yet."
+        return f"No version answers yet, {run.unchanged}." if run.unchanged else "No version answers yet."
     version = assay.versions.find(model.name, ruling.version)
     return f"Version {version.number} ({version.recipe}) answers as before, {run.unchanged}."

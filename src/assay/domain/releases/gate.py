@@ -53,6 +53,8 @@ class Gate:
     def __post_init__(self) -> None:
         for name in _SHARES:
             self._number(name, low=0.0)
+        if self.margin >= 1:
+            raise _refused("margin", "is a share and must be below 1 (0.05 is 5 %)", self.margin)
         self._number("confidence", low=0.5, high=1.0, beyond=True)
         self._number("latency_ms", low=0.0, beyond=True)
         self._number("guard_s", low=0.0, high=86_400.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from assay.clock import now_us
 from assay.domain.job import Job
@@ -12,9 +12,9 @@ from assay.errors import JobEnded, JobNotFailed
 from assay.store.audit import note
 from assay.store.paging import Page, Window, page_of, window
 from assay.store.work.leases import Leases, fence
-from assay.store.work.queue import AFRESH, UNLEASED, add, find, job_of, jobs
+from assay.store.work.queue import AFRESH, UNLEASED, add, find, job_of, jobs, waiting
 
-__all__ = ["Jobs", "add", "fence", "find", "jobs"]  # the one door to the room's jobs
+__all__ = ["Jobs", "add", "fence", "find", "jobs", "waiting"]  # the one door to the room's jobs
 
 
 class Jobs(Leases):
@@ -33,10 +33,12 @@ class Jobs(Leases):
     def page(
         self, asked: Window, *, state: str | None = None, verb: str | None = None, model: str | None = None
     ) -> Page[Job]:
-        """The newest first, or only those in one state, of one verb, for one model."""
+        """The newest first, or only those in one state, of one verb, for one model; a job for all models is for each."""
         query = select(jobs)
-        for column, wanted in ((jobs.c.state, state), (jobs.c.verb, verb), (jobs.c.model, model)):
+        for column, wanted in ((jobs.c.state, state), (jobs.c.verb, verb)):
             query = query if wanted is None else query.where(column == wanted)
+        if model is not None:
+            query = query.where(or_(jobs.c.model == model, jobs.c.model.is_(None)))
         with self._database.reading() as connection:
             return page_of([job_of(row) for row in connection.execute(window(query, jobs.c, asked))], asked)
 

@@ -65,6 +65,12 @@ def find(connection: Connection, id: str) -> Job:
     return job_of(row)
 
 
+def waiting(connection: Connection, verb: str, model: str | None) -> list[Job]:
+    """The jobs that are to do this for the model and have not ended, in the order of their making."""
+    mine = (jobs.c.verb == verb, jobs.c.model == model, jobs.c.state.in_(("queued", "running")))
+    return [job_of(row) for row in connection.execute(select(jobs).where(*mine).order_by(jobs.c.id))]
+
+
 def job_of(row: Row[Any]) -> Job:
     """The noun of a row."""
     kept = dict(row._mapping)

@@ -25,14 +25,18 @@ from assay.training.split import HELD_OUT, PART, sides
 
 @dataclass(frozen=True)
 class Known:
-    """The rows of an earlier snapshot, its `dataset`: fields, target, `__held_out` and `__part`."""
+    """The rows of an earlier snapshot, its `dataset`: fields, target, `__held_out` and `__part`.
+
+    Rows from `elsewhere` are of another place than those that are held against them.
+    """
 
     dataset: str
     model: Model[Any]
     rows: pl.DataFrame
+    elsewhere: bool = False
 
     @classmethod
-    def of(cls, model: Model[Any], dataset: str, rows: pl.DataFrame) -> Known:
+    def of(cls, model: Model[Any], dataset: str, rows: pl.DataFrame, *, elsewhere: bool = False) -> Known:
         """A snapshot's rows, as read from its file; where it does not say which were held out, they are drawn.
 
         Raises DataInvalid where it lacks a column that the model asks about by now: then a new history begins without.
@@ -46,7 +50,7 @@ class Known:
         typed = rows.select(pl.col(name).cast(kind_of(field), strict=False) for name, field in columns.items())
         held = rows[HELD_OUT] if HELD_OUT in rows.columns else sides(rows.height, model.test_size, model.seed)
         part = rows[PART] if PART in rows.columns else pl.repeat(0, rows.height, dtype=pl.Int32, eager=True).alias(PART)
-        return cls(dataset, model, typed.with_columns(held, part))
+        return cls(dataset, model, typed.with_columns(held, part), elsewhere)
 
     @cached_property
     def bare(self) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +15,7 @@ from assay.store.paging import MAX_LIMIT, Window
 
 PAGING = ("limit", "cursor", "since", "until")
 WantedT = TypeVar("WantedT", bound=msgspec.Struct)
+UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 WHOLE = frozenset(("limit", "status", "version"))
 
 
@@ -88,6 +91,16 @@ def body_as(body: bytes, kind: type[WantedT]) -> WantedT:
     try:
         return msgspec.json.decode(body.strip() or b"{}", type=kind)
     except msgspec.ValidationError as refused:
-        said, _, place = str(refused).partition(" - at `$")
-        pointer = "#" + place.rstrip("`").partition("[")[0].replace(".", "/")
-        raise QuestionInvalid((Fault(pointer, said[:1].lower() + said[1:], "invalid"),)) from None
+        raise QuestionInvalid((_fault(str(refused), kind),)) from None
+
+
+def _fault(told: str, kind: type[msgspec.Struct]) -> Fault:
+    said, _, place = told.partition(" - at `$")
+    unknown = UNKNOWN.fullmatch(said)
+    if unknown is None:
+        return Fault("#" + place.rstrip("`").partition("[")[0].replace(".", "/"), said[:1].lower() + said[1:], "invalid")
+    name, known = unknown["name"], kind.__struct_fields__
+    near = difflib.get_close_matches(name.lower()[:80], known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    pointer = name[:80].replace("~", "~0").replace("/", "~1")
+    return Fault(f"#/{pointer}", f"is not known here{hint}", "unknown_feature", known)

@@ -63,7 +63,7 @@ def test_a_key_makes_one_job(server: Running) -> None:
         ({"parameters": {"a": 1}, "recipes": ["linear", "rough"]}, 422, "invalid", "#/parameters"),
         ({"recipes": ["linear", 5]}, 422, "invalid", "#/recipes"), ({"promote": "yes"}, 422, "invalid", "#/promote"),
         ({"label": ""}, 422, "invalid", "#/label"), ({"label": "x" * 129}, 422, "invalid", "#/label"),
-        ({"label": "a\nb"}, 422, "invalid", "#/label"), ({"recipe": "linear"}, 422, "invalid", "#"), ([], 422, "invalid", "#"),
+        ({"label": "a\nb"}, 422, "invalid", "#/label"), ({"recipe": "linear"}, 422, "unknown_feature", "#/recipe"), ([], 422, "invalid", "#"),
         (b"{", 400, "malformed_json", None), (b'{"trials": 1, "trials": 2}', 400, "duplicate_key", None),
     ],
 )  # fmt: skip

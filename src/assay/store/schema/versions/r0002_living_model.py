@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("duplicates", sa.Integer, nullable=False, server_default="0"),
         sa.Column("parts", sa.String, nullable=False, server_default="[]"),
         sa.Column("profile", sa.String, nullable=False, server_default="{}"),
+        sa.Column("learnt_by", sa.String(64)),
     ):
         op.add_column("datasets", column)
     op.add_column("versions", sa.Column("label", sa.String(128)))
