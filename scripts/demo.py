@@ -71,7 +71,9 @@ def main() -> int:
     if train() != 0:
         return 1
     heading(f"Serving on {address}")
-    server = subprocess.Popen([ASSAY, "serve", str(APP), "--port", str(port), "--drain-delay", "0"], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [ASSAY, "serve", str(APP), "--port", str(port), "--drain-delay", "0"], stdout=subprocess.DEVNULL
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever ends the demonstration ends its server too
     try:
         if not ready(address, server):

@@ -57,7 +57,10 @@ async def samples(like: Like) -> list[dict[str, Any]]:
 
 @router.get("/logs", summary="Every request and response")
 async def logs(
-    request: Request, endpoint: str | None = None, limit: int = Query(100, ge=1, le=1000), cursor: str | None = None
+    request: Request,
+    endpoint: str | None = Query(None, description="this address only"),
+    limit: int = Query(100, ge=1, le=1000, description="at most so many entries"),
+    cursor: str | None = Query(None, description="the id of the last entry seen"),
 ) -> list[dict[str, Any]]:
     """The newest first; `endpoint` keeps one address, `cursor` is the id of the last entry seen."""
     page = await run_in_threadpool(request.app.state.assay.log, path=endpoint, limit=limit, before=cursor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Body, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from model import RISING, Stone, price
@@ -13,8 +13,10 @@ router = APIRouter()
 HERE = f"/v1/models/{price.name}"
 RECIPE = "positive"
 POSITIVE = "linear__regressor__positive"
-Page = Annotated[int, Query(ge=0)]
-PageSize = Annotated[int, Query(ge=1, le=1000)]
+Page = Annotated[int, Query(ge=0, description="which page, the first being 0")]
+PageSize = Annotated[int, Query(ge=1, le=1000, description="how many entries a page holds")]
+Id = Annotated[str, Path(description="the name that the client chose")]
+QueryId = Annotated[str, Path(description="the query, as its location names it")]
 
 
 class Wanted(BaseModel):
@@ -45,7 +47,7 @@ async def datasets(request: Request, page: Page = 0, page_size: PageSize = 10) -
 
 
 @router.put("/datasets/{id}", status_code=201)
-async def replace(request: Request, id: str) -> dict[str, Any]:
+async def replace(request: Request, id: Id) -> dict[str, Any]:
     """Makes an empty dataset, in the place of the one that had the name."""
     ask, path = request.app.state.ask, f"/v1/datasets/{id}"
     made = await ask("PUT", path, {"model": price.name})
@@ -56,7 +58,7 @@ async def replace(request: Request, id: str) -> dict[str, Any]:
 
 
 @router.post("/datasets/{id}")
-async def append(request: Request, id: str, samples: Annotated[list[dict[str, Any]], Body()]) -> dict[str, Any]:
+async def append(request: Request, id: Id, samples: Annotated[list[dict[str, Any]], Body()]) -> dict[str, Any]:
     """Appends stones with their prices, all or none of them."""
     found = await request.app.state.ask("POST", f"/v1/datasets/{id}/rows", samples)
     return {"id_": id, "rows": found["rows"]}
@@ -64,7 +66,7 @@ async def append(request: Request, id: str, samples: Annotated[list[dict[str, An
 
 @router.delete("/dataset/{id}", status_code=204)
 @router.delete("/datasets/{id}", status_code=204)
-async def forget(request: Request, id: str) -> None:
+async def forget(request: Request, id: Id) -> None:
     """Deletes a dataset; what was learnt from it stays."""
     await request.app.state.ask("DELETE", f"/v1/datasets/{id}")
 
@@ -77,7 +79,7 @@ async def models(request: Request, page: Page = 0, page_size: PageSize = 10) -> 
 
 
 @router.put("/models/{id}", status_code=202)
-async def train(request: Request, response: Response, id: str, wanted: Wanted) -> dict[str, Any]:
+async def train(request: Request, response: Response, id: Id, wanted: Wanted) -> dict[str, Any]:
     """Trains a linear model on a dataset, in the background; the one that answers elsewhere stays the one that it is."""
     order = {
         "dataset": wanted.dataset_id, "recipes": [RECIPE], "parameters": settings(wanted.hyperparams), "label": id,
@@ -89,13 +91,13 @@ async def train(request: Request, response: Response, id: str, wanted: Wanted) -
 
 
 @router.delete("/models/{id}", status_code=204)
-async def unname(request: Request, id: str) -> None:
+async def unname(request: Request, id: Id) -> None:
     """Takes the name off a model, so that it can be given anew; the version stays in the history."""
     await request.app.state.ask("DELETE", f"{HERE}/labels/{id}")
 
 
 @router.post("/models/{id}/prices", status_code=201)
-async def open_prices(request: Request, id: str) -> dict[str, Any]:
+async def open_prices(request: Request, id: Id) -> dict[str, Any]:
     """Opens a query of a model: a place to which stones are sent in batches."""
     mine = [one["number"] for one in await versions(request) if one["label"] == id and one["status"] == "ready"]
     if not mine:
@@ -106,7 +108,7 @@ async def open_prices(request: Request, id: str) -> dict[str, Any]:
 
 @router.post("/models/{id}/prices/{query}")
 async def ask_prices(
-    request: Request, id: str, query: str, stones: Annotated[list[dict[str, Any]], Body()]
+    request: Request, id: Id, query: QueryId, stones: Annotated[list[dict[str, Any]], Body()]
 ) -> dict[str, int]:
     """Sends one batch of stones."""
     found = await request.app.state.ask("POST", f"/v1/queries/{query}", stones)
@@ -114,7 +116,7 @@ async def ask_prices(
 
 
 @router.get("/models/{id}/prices/{query}")
-async def prices(request: Request, id: str, query: str, page: Page = 0, page_size: PageSize = 10) -> dict[str, Any]:
+async def prices(request: Request, id: Id, query: QueryId, page: Page = 0, page_size: PageSize = 10) -> dict[str, Any]:
     """The prices in the order of the stones; after the first reading the query takes no more of them."""
     found = await request.app.state.ask("GET", f"/v1/queries/{query}", page=page, page_size=page_size)
     following = f"/models/{id}/prices/{query}?page={page + 1}&page_size={page_size}" if found["next"] else None
@@ -123,7 +125,7 @@ async def prices(request: Request, id: str, query: str, page: Page = 0, page_siz
 
 
 @router.delete("/models/{id}/prices/{query}", status_code=204)
-async def forget_prices(request: Request, id: str, query: str) -> None:
+async def forget_prices(request: Request, id: Id, query: QueryId) -> None:
     """Forgets a query."""
     await request.app.state.ask("DELETE", f"/v1/queries/{query}")
 

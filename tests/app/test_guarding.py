@@ -117,7 +117,7 @@ def test_failures_on_the_applications_own_routes_count_and_those_elsewhere_do_no
     failing(assay, 60, at=at + 2 * S, path="/v1/models/stone-cutter/predict")
     failing(assay, 60, at=at + 3 * S, status=422)
     assert look(assay) == []
-    failing(assay, 60, at=at + 4 * S, path="/price", status=503)
+    failing(assay, 60, at=at + 4 * S, path="/price", status=500)
     (verdict,) = look(assay)
     assert (verdict.outcome, rules(assay)) == ("failed", tiny.LINEAR)
 
@@ -225,3 +225,15 @@ def test_a_way_back_that_fails_is_tried_again_a_minute_later(assay: Assay, monke
     monkeypatch.setattr("assay.app.guarding.AGAIN_US", 0)
     assert [one.outcome for one in watch(assay, [model(assay)], refuse)] == ["failed"]
     assert tried == ["stone", "stone"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/models/stone/queries", 500), ("/v1/models/stone/versions/1/predict", 503), (PATH, 503), (PATH, 422)],
+)
+def test_what_the_ruling_version_did_not_do_is_not_held_against_it(assay: Assay, path: str, status: int) -> None:
+    at = switched(assay, age_s=20)
+    failing(assay, 100, at=at - 5 * S, status=200)
+    failing(assay, 60, at=at + S, status=200)
+    failing(assay, 60, at=at + 2 * S, path=path, status=status)
+    assert look(assay) == []

@@ -23,13 +23,15 @@ from assay.errors import (
     DatasetRejected,
     DecodedTooLarge,
     IdempotencyMismatch,
+    LabelTaken,
     ModelNotFound,
     QuestionInvalid,
     StoreUnavailable,
     TooManyRows,
     UnsupportedFile,
 )
-from tests import tiny
+from assay.store import versions
+from tests import rows, tiny
 
 HEADER = "carat,cut,color,price\n"
 ROW = tiny.QUESTION | {"price": 100.0}
@@ -250,7 +252,7 @@ def test_a_label_is_given_once(receiving: Receiving, assay: Assay) -> None:
     assert receiving.order_training(order(arguments=arguments | {"label": "paris"})).state == "queued"
     assay.jobs.cancel(first.id, BY)
     with assay.database.writing() as connection:
-        connection.execute(update(versions).where(versions.c.number == 1).values(label="rome"))
+        versions.add(connection, rows.version(label="rome"))
     before = assay.jobs.counts()
     with pytest.raises(LabelTaken, match="Version 1 has the label 'rome' already; DELETE /v1/models/stone/labels/rome"):
         receiving.order_training(order(arguments=arguments))

@@ -134,3 +134,16 @@ def test_an_answer_for_another_model_is_not_found(assay: Assay) -> None:
 
 def test_nothing_replayed_is_nothing_done() -> None:
     assert Tally().done == 0
+
+
+def test_a_record_that_was_tampered_with_is_counted_and_stops_nobody(assay: Assay) -> None:
+    assay.predict("stone", json.dumps(tiny.QUESTION).encode())
+    question = json.dumps(tiny.QUESTION)
+    given = [
+        rows.prediction_values(question=one, answer="1.5", value=1.5, version=tiny.LINEAR)
+        for one in ("7", f"{question},{question}")
+    ]
+    assay.recorder.record([Entry(None, given)])
+    found = replay_since(assay, model(assay), 0)
+    assert found.equal == 1
+    assert found.cannot == {tiny.LINEAR: (2, "the record of this answer cannot be read")}

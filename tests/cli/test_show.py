@@ -36,6 +36,22 @@ def test_control_characters_are_spelt_out(text: str, said: str) -> None:
     assert show.clean(text) == said
 
 
+def test_where_no_terminal_is_columns_says_the_width_and_no_line_ends_with_blanks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert show.console().width == show.WIDE
+    monkeypatch.setenv("COLUMNS", "40")
+    out = show.console()
+    assert out.width == 40
+    made = show.table("a", "because")
+    made.add_row("é", "word " * 20)
+    out.print(made)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 4
+    assert [line for line in lines if line != line.rstrip() or len(line) > 40] == []
+
+
 @pytest.mark.parametrize("columns", ["80", "100", "140"])
 def test_the_leaderboard_is_whole_on_any_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(show, "console", lambda: Console(width=int(columns)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,18 @@ def test_a_program_that_is_not_there_is_an_error_of_the_system() -> None:
     nowhere: Sequence[str] = ["/nowhere/at/all"]
     with pytest.raises(FileNotFoundError):
         Child(lambda _: nowhere)
+
+
+def test_what_it_has_started_does_not_outlive_it_however_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    made = child(
+        "import os, subprocess, sys; p = subprocess.Popen(['sleep', '600']); print(p.pid, flush=True); os.kill(os.getpid(), 11)"
+    )
+    how, said = closed(made)
+    assert how == "ended by signal 11"
+    left = int(said.split()[0])
+    for _ in range(100):
+        state = Path(f"/proc/{left}/status")
+        if not state.exists() or "State:\tZ" in state.read_text():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{left} is still there")

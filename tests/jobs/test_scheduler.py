@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from assay.clock import iso, parse_iso
 from assay.jobs.schedule import schedules_of
-from assay.jobs.scheduler import MOST_CAUGHT_UP, MOST_LISTED, Scheduler
+from assay.jobs.scheduler import MOST_CAUGHT_UP, MOST_LISTED, MOST_WAITING, Scheduler
 from assay.settings import ScheduleSetting
 from assay.store.database import Database
 from assay.store.paging import Window
@@ -128,3 +128,31 @@ def test_nothing_is_written_while_nothing_is_due(database: Database, clock: Hand
     made.look()
     with database.turn():  # whoever wanted to write now would wait for ten seconds, and fail
         assert made.look() == []
+
+
+def test_slots_that_come_faster_than_their_jobs_are_done_are_gathered(database: Database, clock: Hands) -> None:
+    made = scheduler(database)
+    made.look()
+    for _ in range(3 * MOST_WAITING):
+        clock.at += HOUR
+        made.look()
+    assert len(slots(database)) == MOST_WAITING
+    jobs = Jobs(database)
+    for job in jobs.page(Window(limit=1000)).entries:
+        jobs.cancel(job.id, "me")
+    clock.at += HOUR
+    (job,) = made.look()
+    assert len(job.arguments["missed"]) == 2 * MOST_WAITING
+
+
+def test_a_clock_that_was_far_ahead_for_a_while_does_not_silence_a_schedule(database: Database, clock: Hands) -> None:
+    made = scheduler(database)
+    made.look()
+    clock.at += 9000 * HOUR
+    made.look()
+    clock.at -= 9000 * HOUR
+    for _ in range(3):
+        clock.at += HOUR
+        made.look()
+    found = slots(database)
+    assert len(found) == len(set(found)) == 4

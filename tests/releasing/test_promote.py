@@ -214,3 +214,21 @@ def test_where_none_is_ready_nobody_is_promoted(database: Database, releaser: Re
     for offered in ([], [add(database, status="failed", metrics={})]):
         told = releaser.release(offered, metric="mae", judge=judged(), by="x")
         assert told == "because no new version can answer"
+
+
+def test_whom_a_version_was_judged_against_must_still_rule_when_it_takes_over(
+    database: Database, releaser: Releaser, rollouts: Rollouts
+) -> None:
+    first, second, third = (add(database, metrics={"mae": 1.0}) for _ in range(3))
+    releaser.promote("stone", first.number, by="me")
+
+    def judge(version: Version) -> Verdict:
+        releaser.promote("stone", third.number, by="somebody quicker")
+        return judged()(version)
+
+    told = releaser.release([second], metric="mae", judge=judge, by="x")
+    assert isinstance(told, str)
+    assert "given up for a later decision" in told
+    ruling = rollouts.ruling("stone")
+    assert ruling is not None
+    assert ruling.version == third.number

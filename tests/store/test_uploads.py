@@ -27,9 +27,9 @@ def part(file: str = "ab" * 32, **told: Any) -> Upload:
     return Upload(**(made | told))
 
 
-def append(database: Database, upload: Upload) -> tuple[Upload, bool]:
+def append(database: Database, upload: Upload, dataset: str | None = None) -> tuple[Upload, bool]:
     with database.writing() as connection:
-        return uploads.add(connection, upload)
+        return uploads.add(connection, upload, dataset or uploads.find(connection, upload.dataset).id)
 
 
 @pytest.fixture
@@ -116,3 +116,12 @@ def test_datasets_are_listed_page_by_page(held: Uploads) -> None:
     assert [one.name for one in first.entries] == ["c", "b"]
     second = held.page(Window(limit=2, cursor=first.next_cursor))
     assert ([one.name for one in second.entries], second.next_cursor) == (["mine"], None)
+
+
+def test_a_part_is_not_for_another_dataset_that_has_the_name_by_now(database: Database, held: Uploads) -> None:
+    before = held.find("mine")
+    held.delete("mine", "a test")
+    held.create("mine", "glass", "a test")
+    with pytest.raises(DatasetNotFound):
+        append(database, part(), before.id)
+    assert held.parts("mine") == []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BY = "assay guard"
 ROLLED_BACK = "rolled back"
 WINDOW = 5_000
+MODEL_FAILED = (500, 504)  # what the model did; a server that is full or stopping, or a store that is away, did not
 ROUTES = 500  # answers by whose exchanges an application's own addresses are known
 AGAIN_US = 60_000_000
 
@@ -120,7 +121,7 @@ def _seen(assay: Assay, model: Guarded, rollout: Rollout, until: int) -> tuple[S
     ]
     sides = [
         Seen(
-            exchanges=len(found), errors=sum(status >= 500 for status in found),
+            exchanges=len(found), errors=sum(status in MODEL_FAILED for status in found),
             took_us=[one.took_us for one in answers if one.position == 0],
             values=[one.value for one in answers if one.value is not None],
         )

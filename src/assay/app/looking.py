@@ -76,9 +76,11 @@ class Duties:
         settled, self._seen = found == self._seen, found
         if not found or not settled or found == self._asked:
             return
+        name = place.removeprefix(NAMED) if place.startswith(NAMED) else None
+        model = None if name is None else self._assay.uploads.find(name).model
         made = Job(
-            id=new_id(), at=now_us(), verb="train", key=f"fresh:{found}", by="fresh rows",
-            max_attempts=self._assay.settings.max_attempts,
+            id=new_id(), at=now_us(), verb="train", model=model, key=f"fresh:{found}", by="fresh rows",
+            arguments={} if name is None else {"dataset": name}, max_attempts=self._assay.settings.max_attempts,
         )  # fmt: skip
         if self._assay.jobs.add(made).id == made.id:
             log.info("fresh_rows", job=made.id)

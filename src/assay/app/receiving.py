@@ -17,6 +17,7 @@ from assay.domain.question.contract import Contract
 from assay.domain.question.field import Field
 from assay.domain.question.reader import QuestionReader
 from assay.errors import (
+    ApplicationInvalid,
     DatasetRejected,
     DecodedTooLarge,
     Fault,
@@ -96,7 +97,7 @@ class Receiving:
             return known, False
         found = self._sift(draft.file, dataset.model, format_)
         draft.sync()
-        return self._keep(draft, dataset.name, format_, found, by)
+        return self._keep(draft, dataset, format_, found, by)
 
     def append(self, dataset: NamedDataset, body: bytes, by: str) -> tuple[Upload, bool]:
         """Appends rows that were sent as a JSON list of objects, all of them or none.
@@ -114,7 +115,7 @@ class Receiving:
             if known is not None:
                 return known, False
             draft.sync()
-            return self._keep(draft, dataset.name, "jsonl", Sifted(rows=len(rows)), by)
+            return self._keep(draft, dataset, "jsonl", Sifted(rows=len(rows)), by)
         finally:
             draft.discard()
 
@@ -144,13 +145,15 @@ class Receiving:
     def _known(self, dataset: str, file: str) -> Upload | None:
         return next((one for one in self._assay.uploads.parts(dataset) if one.file == file), None)
 
-    def _keep(self, draft: Draft, dataset: str, format_: Format, found: Sifted, by: str) -> tuple[Upload, bool]:
+    def _keep(
+        self, draft: Draft, dataset: NamedDataset, format_: Format, found: Sifted, by: str
+    ) -> tuple[Upload, bool]:
         upload = Upload(
-            id=new_id(), dataset=dataset, at=now_us(), file=draft.digest, size=draft.size, format=format_,
+            id=new_id(), dataset=dataset.name, at=now_us(), file=draft.digest, size=draft.size, format=format_,
             rows=found.rows, removed=found.removed, reasons=found.reasons, by=by,
         )  # fmt: skip
         with noticing_a_full_disk(), self._assay.database.writing() as connection:
-            kept, new = uploads.add(connection, upload)
+            kept, new = uploads.add(connection, upload, dataset.id)
             if new:  # within the turn, so that nobody who deletes takes the file for one that nothing needs
                 self._assay.artifacts.take(draft.file, draft.digest)
         return kept, new
@@ -176,7 +179,11 @@ class Receiving:
             ) from None
         if ran.returncode != 0:
             raise DecodedTooLarge
-        return _accepted(msgspec.json.decode(ran.stdout, type=Sifted))
+        try:
+            found = msgspec.json.decode(ran.stdout, type=Sifted)
+        except msgspec.DecodeError:  # the author's module ended the process before it could say anything
+            raise ApplicationInvalid from None
+        return _accepted(found)
 
 
 def _check_label(job: Job, waiting: list[Job], number: int | None) -> None:
@@ -194,7 +201,7 @@ def _accepted(found: Sifted) -> Sifted:
     """What the child found; raises what it refused with."""
     if not found.error:
         return found
-    known = {kind.code: kind for kind in (UnsupportedFile, DecodedTooLarge)}
+    known = {kind.code: kind for kind in (UnsupportedFile, DecodedTooLarge, ApplicationInvalid)}
     if found.code in known:
         raise known[found.code](found.error)
     raise DatasetRejected(found.error, "" if found.code in GENERAL else found.code, found.faults)

@@ -149,9 +149,15 @@ def _ask(versions: _Versions, number: int, asked: list[Asked], tally: Tally) -> 
     except ModelTimedOut as hung:
         versions.broken[number] = str(hung)  # nobody waits for it a thousand times
         tally.give_up(number, len(asked), str(hung))
-    except AssayError as failed:
+    except (
+        AssayError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as failed:  # the latter of a record that was tampered with
         if len(asked) == 1:
-            tally.give_up(number, 1, str(failed))
+            said = str(failed) if isinstance(failed, AssayError) else "the record of this answer cannot be read"
+            tally.give_up(number, 1, said)
         else:
             for one in asked:
                 _ask(versions, number, [one], tally)

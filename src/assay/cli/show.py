@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 import msgspec
@@ -22,6 +25,7 @@ METRICS = ("mae", "rmse", "mape", "r2")
 WIDE = 180
 NARROW = 104
 MANY_FAULTS = 20
+BLANKS = re.compile(r" +$", re.MULTILINE)
 NEXT = {
     "artifact_rejected": "`assay doctor APP` says which files are damaged; `assay rollback APP` goes back.",
     "data_invalid": "Nothing was registered.",
@@ -33,9 +37,29 @@ NEXT = {
 }
 
 
+class Unpadded(io.TextIOBase):
+    """Standard output where it is no terminal: no line ends with blanks, which would only make files larger."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has a plain attribute
+        """Standard output's own."""
+        return sys.stdout.encoding
+
+    def write(self, text: str) -> int:
+        """Writes whole lines."""
+        return sys.stdout.write(BLANKS.sub("", text))
+
+    def flush(self) -> None:
+        """Hands on what was written."""
+        sys.stdout.flush()
+
+
 def console() -> Console:
-    """Standard output. Where it is no terminal, tables are as wide as they need to be."""
-    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+    """Standard output. Where it is no terminal, tables are as wide as COLUMNS says, or as they need to be."""
+    if sys.stdout.isatty():
+        return Console(highlight=False, markup=False, emoji=False)
+    width = shutil.get_terminal_size((WIDE, 0)).columns
+    return Console(width=width, file=cast(TextIO, Unpadded()), highlight=False, markup=False, emoji=False)
 
 
 def notes() -> Console:

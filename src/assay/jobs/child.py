@@ -63,6 +63,7 @@ class Child:
         """How it ended, in words, and the last 4 KiB of what it said; one that runs still is killed."""
         if self.runs(0):
             self.end(0)
+        self._signal(signal.SIGKILL)  # what it has started and left behind
         os.close(self._held)
         self._listening.join(SPOKEN_S)  # a grandchild may hold the other end for longer
         status = self._process.returncode

@@ -14,6 +14,8 @@ from assay.store.work.schedules import Known, Schedules
 
 MOST_CAUGHT_UP = 1_000
 MOST_LISTED = 100
+MOST_WAITING = 20
+AHEAD_US = 60_000_000
 log = structlog.get_logger("assay")
 
 
@@ -31,8 +33,11 @@ class Scheduler:
 
     def _make(self, schedule: Schedule, now: int) -> list[Job]:
         known = self._schedules.meet(schedule.name, schedule.rule, now)
-        due = schedule.due(known.since if known.slot is None else known.slot, now, MOST_CAUGHT_UP + 1)
-        if not due:
+        last = known.since if known.slot is None else known.slot
+        # a clock that was set forward for a while left its mark; the jobs' keys see to it that no slot is done twice
+        due = schedule.due(last if last <= now else max(now - AHEAD_US, known.since), now, MOST_CAUGHT_UP + 1)
+        # slots that come faster than their jobs are done are gathered, once so many wait
+        if not due or (schedule.missed == "coalesce" and self._schedules.waiting(schedule.name) >= MOST_WAITING):
             return []
         if schedule.missed == "catch_up":
             return self._catch_up(schedule, known, due)

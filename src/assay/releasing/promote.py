@@ -28,9 +28,12 @@ class Releaser:
         self._verify = verify
         self._switch = switch
 
-    def promote(self, model: str, number: int, *, by: str, reason: str = "promoted by hand") -> Rollout:
+    def promote(
+        self, model: str, number: int, *, by: str, reason: str = "promoted by hand", instead_of: str | None = None
+    ) -> Rollout:
         """From now on this version answers; returns once every process has it ready and the decision is durable.
 
+        `instead_of` is the id of the decision that must still rule then; else PromotionOvertaken is raised.
         Raises VersionNotFound, VersionRejected, ArtifactRejected, VersionNotReady or PromotionInProgress. A version
         that is found damaged is marked as broken, and nothing else changes.
         """
@@ -41,7 +44,9 @@ class Releaser:
         if version.status != "ready":
             raise VersionRejected(f"Version {number} is {version.status} and cannot answer: {version.error}")
         self._prove(version)
-        return self._switch.to(Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason))
+        return self._switch.to(
+            Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason), instead_of=instead_of
+        )
 
     def rollback(
         self, model: str, *, by: str, reason: str = "", instead_of: str | None = None, without: Collection[int] = ()
@@ -82,13 +87,18 @@ class Releaser:
         ready = [version for version in candidates if version.status == "ready" and metric in version.metrics]
         told = ""
         for version in sorted(ready, key=lambda one: rank_key(metric, one.metrics[metric])):
+            before = self._rollouts.ruling(
+                version.model
+            )  # whom it is judged against must still rule when it takes over
             verdict = judge(version)
             if verdict.outcome == "waiting":
                 return f"because version {version.number} passed the gate and waits for `assay approve`"
             if verdict.outcome == "passed":
                 passed = verdict.checks[0].detail if verdict.checks else "nothing ruled before"
                 try:
-                    return self.promote(version.model, version.number, by=by, reason=passed)
+                    return self.promote(
+                        version.model, version.number, by=by, reason=passed, instead_of=before.id if before else None
+                    )
                 except AssayError as refused:
                     told = told or f"because version {version.number} could not be promoted: {refused}"
                     continue

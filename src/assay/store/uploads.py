@@ -124,12 +124,14 @@ class Uploads:
             return any(connection.execute(use).first() is not None for use in uses)
 
 
-def add(connection: Connection, upload: Upload) -> tuple[Upload, bool]:
+def add(connection: Connection, upload: Upload, dataset: str) -> tuple[Upload, bool]:
     """Appends a part within the caller's transaction; the one that is there and False if its bytes are known already.
 
-    Raises DatasetNotFound where the dataset was deleted meanwhile.
+    `dataset` is the id of the one for which the part was proved; raises DatasetNotFound where it was deleted meanwhile,
+    even if another has its name by now.
     """
-    find(connection, upload.dataset)
+    if find(connection, upload.dataset).id != dataset:
+        raise DatasetNotFound(upload.dataset)
     known = connection.execute(
         select(uploads).where(uploads.c.dataset == upload.dataset, uploads.c.file == upload.file)
     ).first()

@@ -40,7 +40,9 @@ RETRY_AFTER_S = {503: b"1", 409: b"1"}
 CONTENT_TYPE = b"application/problem+json"
 Headers = list[tuple[bytes, bytes]]
 # What these say may hold paths or library messages, which are for the log and not for the caller.
-_PRIVATE = (errors.ArtifactRejected, errors.StoreUnavailable, errors.ModelFailed, errors.Unstorable)
+_PRIVATE = (
+    errors.ArtifactRejected, errors.StoreUnavailable, errors.ModelFailed, errors.Unstorable, errors.ApplicationInvalid,
+)  # fmt: skip
 
 # Waiting changes nothing.
 _LASTING = (

@@ -63,7 +63,7 @@ def test_some_jobs_are_chosen(assay: Run, jobs: Jobs) -> None:
     jobs.cancel(made[0], "me")
     assert [one["id"] for one in as_json(assay("jobs", "--state", "canceled", "--json"))["jobs"]] == [made[0]]
     assert [one["id"] for one in as_json(assay("jobs", "--limit", "1", "--json"))["jobs"]] == [made[2]]
-    assert "No job is expired" in assay("jobs", "--state", "expired").stderr
+    assert "There is no job in the state 'expired'." in assay("jobs", "--state", "expired").stderr
 
 
 def test_all_is_told_about_one_job(assay: Run, jobs: Jobs) -> None:
@@ -102,9 +102,9 @@ def test_a_job_is_canceled_and_tried_again(assay: Run, jobs: Jobs, database: Dat
     assert [(one.action, one.by) for one in noted] == [("job.retry", "assay jobs"), ("job.cancel", "assay jobs")]
 
 
-def test_a_running_job_that_is_canceled_is_ending(assay: Run, jobs: Jobs) -> None:
+def test_a_running_job_that_is_canceled_runs_until_its_worker_has_ended_it(assay: Run, jobs: Jobs) -> None:
     job = begun(jobs)
-    assert "ending" in assay("jobs", job.id, "--cancel").stdout
+    assert "running (to be canceled)" in assay("jobs", job.id, "--cancel").stdout
 
 
 def test_what_cannot_be_done_ends_with_a_sentence(assay: Run, jobs: Jobs) -> None:

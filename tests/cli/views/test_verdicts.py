@@ -40,6 +40,23 @@ def test_a_list_says_what_failed_and_no_text_steers_the_terminal(
     assert "Ada knows" in shown
 
 
+def test_on_a_narrow_terminal_the_reason_has_the_width(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    reason = "mae 501.04 against 305.74 on 998 rows: worse by 63.9 %, wanted more than 0 %"
+    failed = verdict(at=0, checks=(Check(name="champion", passed=False, detail=reason),))
+    with tiny.opened(tmp_path / "home") as assay:
+        assay.verdicts.add(failed)
+        assay.verdicts.add(verdict(against=None, outcome="approved", checks=(), evidence={"reason": "Ada\x1b knows"}))
+        all_verdicts(assay, assay.application.model(None), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert "1970-01-01 00:00  gate  version 2 against 1  failed" in lines
+    assert f"  {reason}" in lines
+    assert "  Ada\\x1b knows" in lines
+    assert any(line.endswith("  gate  version 2  approved") for line in lines)
+
+
 def test_a_version_is_told_check_by_check_with_words_and_not_by_colour_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

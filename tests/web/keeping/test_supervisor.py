@@ -31,9 +31,10 @@ def test_a_job_worker_that_always_ends_never_brings_down_serving(tmp_path: Path)
     served = Served(tmp_path / "home", job_workers=1)
     for _ in range(3):
         eventually(lambda: bool(served.notice()["jobs"]), 30)
-        for worker in served.notice()["jobs"]:
+        gone = served.notice()["jobs"]
+        for worker in gone:
             os.kill(worker, signal.SIGKILL)
-        eventually(lambda gone=served.notice()["jobs"]: served.notice()["jobs"] != gone, 30)
+        eventually(lambda gone=gone: served.notice()["jobs"] != gone, 30)  # type: ignore[misc]  # its default is a list
     assert served.status("/readyz") == 200
     assert served.process.poll() is None
     assert served.end() == 0
@@ -65,4 +66,18 @@ def test_a_reload_brings_new_processes_and_one_that_is_refused_leaves_the_old(tm
     assert "no assay.Model" in served.notice()["outcome"]
     assert served.notice()["workers"] == between
     assert served.status("/readyz") == 200
+    assert served.end() == 0
+
+
+def test_a_notice_that_cannot_be_written_ends_nobody(tmp_path: Path) -> None:
+    served = Served(tmp_path / "home")
+    (before,) = served.children()
+    notice = tmp_path / "home" / "serve.json"
+    notice.unlink()
+    (notice / "in-the-way").mkdir(parents=True)  # as hard to replace as with a full disk
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: served.children() != [before] and served.status("/readyz") == 200)
+    shutil.rmtree(notice)
+    eventually(notice.is_file)
+    eventually(lambda: served.notice()["workers"] == served.children())
     assert served.end() == 0

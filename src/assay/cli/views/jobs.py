@@ -16,6 +16,8 @@ from assay.store.paging import Window
 
 COLOURS = {"running": "bold green", "succeeded": "", "queued": "cyan", "failed": "red"}
 INTERNAL = ("token", "worker", "lease_until", "lease_boot")
+COUNTS = ("rows", "fresh", "known", "removed", "duplicates")
+TIGHT, TIGHTEST = 72, 60  # columns below which a job's age, and what came of it, have no room
 MOMENTS = ("at", "started_at", "finished_at")
 
 
@@ -26,10 +28,8 @@ def all_jobs(assay: Assay, *, state: str | None, limit: int, as_json: bool) -> N
     if as_json:
         show.tell_json({"counts": counts, "jobs": [job_json(one) for one in found]})
     elif not found:
-        kind = (
-            f"No job is {state}." if state else "There are no jobs yet; schedules, fresh rows and requests make some."
-        )
-        show.notes().print(Text(kind))
+        none = "There are no jobs yet; schedules, fresh rows and requests make some."
+        show.notes().print(Text(f"There is no job in the state {state!r}." if state else none))
     else:
         show.console().print(jobs_table(found))
         show.notes().print(Text(", ".join(f"{counts[one]:,} {one}" for one in STATES if one in counts), style="dim"))
@@ -45,22 +45,36 @@ def one_job(job: Job, *, as_json: bool, log_only: bool) -> None:
         head = (f"{job.verb} {job.model or ''}".rstrip(), "bold")
         out.print(Text.assemble(head, f"  {job.id}  ", (_state(job), COLOURS.get(job.state, "yellow"))))
         out.print(show.facts(*_facts(job)))
+        _show_result(job)
     for line in job.log.splitlines():
         out.print(Text(show.clean(line), style="" if log_only else "dim"), soft_wrap=True)
 
 
 def jobs_table(jobs: list[Job]) -> Table:
-    """The newest first; on a narrow terminal the less telling columns are left out."""
-    wide = show.console().width >= show.NARROW
-    heads = ["job", "state", "verb", *["model"] * wide, *["tries"] * wide, "progress", "age", *["took"] * wide]
+    """The newest first; on a narrow terminal the less telling columns are left out, and what came of a job last."""
+    width = show.console().width
+    wide = width >= show.NARROW
+    heads = ["job", "state", "verb", *["model", "tries"] * wide, *["age"] * (width >= TIGHT), *["took"] * wide]
+    heads += ["came of it"] * (width >= TIGHTEST)
     made = show.table(*heads, right=["job", "tries", "age", "took"])
     for job in jobs:
         cells = {
             "job": job.id, "state": _state(job), "verb": job.verb, "model": job.model or "–",
-            "tries": f"{job.attempts} of {job.max_attempts}", "progress": _progress(job), "age": _age(job), "took": _took(job),
+            "tries": f"{job.attempts} of {job.max_attempts}", "age": _age(job), "took": _took(job),
+            "came of it": came_of(job) if job.ended else _progress(job),
         }  # fmt: skip
         made.add_row(*show.row(*(cells[head] for head in heads), style=COLOURS.get(job.state, "yellow")))
     return made
+
+
+def came_of(job: Job) -> str:
+    """What came of a job, in a few words."""
+    if job.state != "succeeded":
+        return job.code or "–"
+    told = _trainings(job)
+    if not told:
+        return "–"
+    return "; ".join(f"{name}: {_briefly(one)}" if len(told) > 1 else _briefly(one) for name, one in told.items())
 
 
 def job_json(job: Job) -> dict[str, Any]:
@@ -83,13 +97,86 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         "worker": job.worker or "",
         "key": job.key or "",
         "arguments": _json(job.arguments) if job.arguments else "",
-        "result": _json(job.result) if job.result is not None else "",
     }
     return [(name, said) for name, said in known.items() if said]
 
 
+def _trainings(job: Job) -> dict[str, Any]:
+    """What a training tells of each model; empty where the job was another one."""
+    if job.verb != "train" or not isinstance(job.result, dict):
+        return {}
+    whole = all(
+        isinstance(one, dict) and {"parts", "versions", "promoted"} <= one.keys() for one in job.result.values()
+    )
+    return job.result if whole else {}
+
+
+def _briefly(told: dict[str, Any]) -> str:
+    """A training of one model in a few words."""
+    numbers = [str(one["number"]) for one in sorted(told["versions"], key=lambda one: one["number"])]
+    made = f"version {numbers[0]} made" if len(numbers) == 1 else f"versions {', '.join(numbers)} made"
+    out = sum(bool(part["refused"]) for part in told["parts"])
+    left = [f"{out} part{'s' * (out > 1)} left out"] * bool(out)
+    if told["promoted"] is not None:
+        return ", ".join([f"version {told['promoted']} answers", *left])
+    return ", ".join([made] * bool(numbers) + left) or "nothing new"
+
+
+def _show_result(job: Job) -> None:
+    """Of a training, its parts and versions and what was decided; of any other job, the result as JSON."""
+    out = show.console()
+    told = _trainings(job)
+    if not told and job.result is not None:
+        out.print(Text("result", style="dim"))
+        for line in msgspec.json.format(_json(job.result), indent=2).splitlines():
+            out.print(Text(show.clean(line)), soft_wrap=True)
+    for name, one in told.items():
+        out.print(Text.assemble("\n", (show.clean(name), "bold"), f": {one.get('rows', 0):,} rows"))
+        if one["parts"]:
+            out.print(_parts(one["parts"]))
+        for part in one["parts"]:
+            if part["refused"]:
+                why = part["evidence"].removeprefix(f"{part['name']}: ")
+                out.print(Text(show.clean(f"{part['name']} was left out: {why}"), style="red"))
+        if one["versions"]:
+            out.print(_versions(one["versions"], one["promoted"]))
+        out.print(Text(show.clean(_decided(one))))
+
+
+def _parts(told: list[dict[str, Any]]) -> Table:
+    made = show.table("part", *COUNTS, "left out for", right=COUNTS)
+    for part in told:
+        cells = [f"{part.get(name, 0):,}" for name in COUNTS]
+        made.add_row(*show.row(part["name"], *cells, part["refused"] or "–", style="red" if part["refused"] else ""))
+    return made
+
+
+def _versions(told: list[dict[str, Any]], promoted: int | None) -> Table:
+    metrics = [name for name in show.METRICS if any(name in one["metrics"] for one in told)]
+    titles = [show.metric_title(name, "") for name in metrics]
+    errors = ["error"] * any(one["error"] for one in told)
+    made = show.table("version", "recipe", *titles, "status", *errors, right=["version", *titles])
+    for one in told:
+        cells = [show.metric(name, one["metrics"].get(name)) for name in metrics]
+        rules = one["number"] == promoted
+        status = "● took over" if rules else one["status"]
+        style = "bold green" if rules else "red" if one["status"] != "ready" else ""
+        made.add_row(
+            *show.row(str(one["number"]), one["recipe"], *cells, status, *[one["error"]] * len(errors), style=style)
+        )
+    return made
+
+
+def _decided(told: dict[str, Any]) -> str:
+    if told["promoted"] is not None:
+        return f"Version {told['promoted']} was given the word."
+    return (
+        f"Who answers did not change, {told['unchanged']}." if told.get("unchanged") else "Who answers did not change."
+    )
+
+
 def _state(job: Job) -> str:
-    return "ending" if job.state == "running" and job.cancel_requested else job.state
+    return "running (to be canceled)" if job.state == "running" and job.cancel_requested else job.state
 
 
 def _progress(job: Job) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from assay.app import Assay
@@ -27,11 +29,16 @@ def all_verdicts(assay: Assay, model: Model[Any], *, as_json: bool) -> None:
     if not found:
         show.notes().print(Text(f"No version of {model.name!r} has been judged yet; `assay train` does that."))
         return
+    out = show.console()
+    if out.width < show.NARROW:
+        for one in found:
+            _told_narrowly(out, one)
+        return
     made = show.table("at", "version", "against", "by", "outcome", "because", right=["version", "against"])
     for one in found:
         cells = show.row(show.moment(one.at), str(one.version), str(one.against or "–"), one.kind)
         made.add_row(*cells, Text(one.outcome, style=COLOURS[one.outcome]), *show.row(_because(one)))
-    show.console().print(made)
+    out.print(made)
 
 
 def verdicts_of_one(assay: Assay, model: Model[Any], number: int, *, as_json: bool) -> None:
@@ -64,6 +71,14 @@ def verdicts_of_one(assay: Assay, model: Model[Any], number: int, *, as_json: bo
 def verdict_json(found: Verdict) -> dict[str, Any]:
     """A verdict in full."""
     return msgspec.structs.asdict(found) | {"at": iso(found.at)}
+
+
+def _told_narrowly(out: Console, one: Verdict) -> None:
+    """A line for what was judged, and below it the reason, which has the whole width."""
+    against = f" against {one.against}" if one.against else ""
+    judged = f"{show.moment(one.at)[:16]}  {one.kind}  version {one.version}{against}  "
+    out.print(Text.assemble(judged, (one.outcome, COLOURS[one.outcome])))
+    out.print(Padding(Text(show.clean(_because(one))), (0, 0, 0, 2)))
 
 
 def _because(found: Verdict) -> str:

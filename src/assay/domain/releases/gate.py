@@ -54,7 +54,7 @@ class Gate:
         for name in _SHARES:
             self._number(name, low=0.0)
         if self.margin >= 1:
-            raise _refused("margin", "is a share and must be below 1 (0.05 is 5 %)", self.margin)
+            raise _refused("margin", "must be below 1, as a share is (0.05 is 5 %)", self.margin)
         self._number("confidence", low=0.5, high=1.0, beyond=True)
         self._number("latency_ms", low=0.0, beyond=True)
         self._number("guard_s", low=0.0, high=86_400.0)

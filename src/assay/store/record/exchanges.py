@@ -74,16 +74,17 @@ class Exchanges:
             return set(connection.execute(query).scalars())
 
     def statuses(self, prefix: str, others: set[str], *, since: int, until: int, limit: int) -> list[int]:
-        """The newest statuses between two times of POSTs whose address begins with the prefix, and of the other addresses.
+        """The newest statuses between two times of what the ruling version was asked below the prefix, or at other addresses.
 
-        At most `limit`, and only of the last rows that are looked at.
+        What is asked of a version by its number says nothing about the one that rules. At most `limit`, and only of the
+        last rows that are looked at.
         """
         within = select(exchanges.c.id, exchanges.c.method, exchanges.c.path, exchanges.c.status).where(
             exchanges.c.id >= first_id(since), exchanges.c.id < first_id(until)
         )
         newest = within.order_by(exchanges.c.id.desc()).limit(LOOK_BACK).subquery()
-        posted = newest.c.path.startswith(prefix, autoescape=True) & (newest.c.method == "POST")
-        query = select(newest.c.status).where(posted | newest.c.path.in_(sorted(others)))
+        asked = [f"{prefix}predict", f"{prefix}explain", *sorted(others)]
+        query = select(newest.c.status).where(newest.c.path.in_(asked))
         query = query.order_by(newest.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())

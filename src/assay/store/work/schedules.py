@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, String, Table, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, String, Table, delete, func, insert, select, update
 
 from assay.domain.job import Job
 from assay.store.database import Database, metadata
@@ -63,6 +63,12 @@ class Schedules:
                 return []
             keyed = made if self._once else [msgspec.structs.replace(job, key=None) for job in made]
             return [queue.add(connection, job) for job in keyed]
+
+    def waiting(self, name: str) -> int:
+        """How many jobs of earlier slots have not been begun yet."""
+        mine = queue.jobs.c.key.startswith(f"schedule:{name}:", autoescape=True) & (queue.jobs.c.state == "queued")
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(queue.jobs).where(mine)).scalar() or 0)
 
     def _find(self, name: str) -> Known | None:
         with self._database.reading() as connection:

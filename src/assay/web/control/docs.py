@@ -5,14 +5,13 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 
-from assay.domain.prediction import Explanation, Prediction
 from assay.domain.question.contract import Contract
 from assay.domain.question.field import example_of
-from assay.errors import Fault, RouteNotFound
+from assay.errors import RouteNotFound
+from assay.web.control import described
 from assay.web.control.records import json_response
 from assay.web.process import Process
 
@@ -61,12 +60,11 @@ async def document(request: Request) -> Response:
 
 def openapi(api: FastAPI, process: Process) -> dict[str, Any]:
     """The control plane's document, with the routes of each served model and its own input type."""
-    made = get_openapi(title=api.title, version="1", openapi_version="3.1.0", routes=api.routes)
-    _, schemas = msgspec.json.schema_components(
-        (Prediction, Explanation, Fault), ref_template="#/components/schemas/{name}"
+    made = get_openapi(
+        title=api.title, version="1", openapi_version="3.1.0", description=described.ABOUT, routes=api.routes
     )
     components = made.setdefault("components", {}).setdefault("schemas", {})
-    components |= schemas | {"Problem": PROBLEM}
+    components |= described.components() | {"Problem": PROBLEM}
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody is sent here
         components.pop(unused, None)
     for responses in [one["responses"] for path in made["paths"].values() for one in path.values()]:
@@ -80,7 +78,8 @@ def openapi(api: FastAPI, process: Process) -> dict[str, Any]:
             contract = served.ruling.contract
             components[f"{name}.Question"] = contract.json_schema()
             made["paths"] |= _model_paths(name, contract)
-    made["tags"] = [{"name": name} for name in ("application", "predictions", "models", "record", "health")]
+    described.complete(made)
+    made["tags"] = [{"name": name, "description": text} for name, text in described.TAGS.items()]
     return made
 
 
@@ -92,19 +91,16 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
     example = example_of(contract.fields)
     unit = f" in {contract.target.unit}" if contract.target.unit else ""
     said = f"`{contract.target.name}`{unit}. One object gives one answer, a list gives answers in its order, all by one version."
-    number = {
-        "name": "number",
-        "in": "path",
-        "required": True,
-        "schema": {"type": "integer"},
-        "description": "the version",
-    }
     found: dict[str, Any] = {}
-    for path, extra in ((f"/v1/models/{name}", []), (f"/v1/models/{name}/versions/{{number}}", [number])):
-        found[f"{path}/predict"] = {"post": _operation("Predict", said, many, answers, example, extra)}
+    for path, extra in ((f"/v1/models/{name}", []), (f"/v1/models/{name}/versions/{{number}}", [NUMBER])):
+        found[f"{path}/predict"] = {
+            "post": _operation(f"Predict {contract.target.name}", said, many, answers, example, extra)
+        }
         explained = {"$ref": "#/components/schemas/Explanation"}
         reasons = "The answer with its reasons: base + every contribution = prediction."
-        found[f"{path}/explain"] = {"post": _operation("Explain", reasons, one, explained, example, extra)}
+        found[f"{path}/explain"] = {
+            "post": _operation(f"Explain a predicted {contract.target.name}", reasons, one, explained, example, extra)
+        }
         if contract.similar is not None:
             needed = (*contract.similar.equal, contract.similar.nearest)
             like = {
@@ -113,10 +109,15 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
                 "required": list(needed),
             }
             text = f"Training rows with equal {', '.join(contract.similar.equal)}, the nearest in {contract.similar.nearest} first."
-            n = {"name": "n", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5}}
+            whole = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5}
+            n = {"name": "n", "in": "query", "schema": whole, "description": "at most so many rows"}
             rows = {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "object"}}}}
             shown = {key: example[key] for key in needed}
-            found[f"{path}/similar"] = {"post": _operation("Similar", text, like, rows, shown, [*extra, n])}
+            found[f"{path}/similar"] = {
+                "post": _operation("Find similar training rows", text, like, rows, shown, [*extra, n])
+            }
+    for path, operations in found.items():
+        operations["post"]["operationId"] = path.removeprefix("/v1/models/").translate(IDENTIFIED)
     return found
 
 
@@ -133,6 +134,10 @@ def _operation(
     }  # fmt: skip
 
 
+IDENTIFIED = str.maketrans("/", "_", "{}")
+NUMBER = {
+    "name": "number", "in": "path", "required": True, "schema": {"type": "integer"}, "description": "the version",
+}  # fmt: skip
 REFUSAL = {
     "description": "Refused; `errors` names the field and what is allowed",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

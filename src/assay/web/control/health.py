@@ -6,13 +6,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from assay.errors import AssayError
+from assay.web.control.described import answers
 from assay.web.control.records import json_response
 from assay.web.process import Process
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/")
+@router.get("/", **answers("Root"))
 async def root(request: Request) -> Response:
     """Where to begin: the models that answer here, and the documentation."""
     process: Process = request.app.state.process
@@ -22,15 +23,15 @@ async def root(request: Request) -> Response:
     )
 
 
-@router.get("/livez")
+@router.get("/livez", **answers("Health"))
 async def livez() -> Response:
-    """200 while the process runs; it asks nothing of the store."""
+    """Whether the process runs: 200 while it does. It asks nothing of the store."""
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.get("/readyz", **answers("Health", 200, 503))
 async def readyz(request: Request) -> Response:
-    """200 if the store can be read and every model has a version that answers; else 503 with what is missing."""
+    """Whether it can answer: 200 if the store is read and each model has a version that answers; else 503 with what is missing."""
     process: Process = request.app.state.process
     missing = dict(process.shelf.trouble)
     try:

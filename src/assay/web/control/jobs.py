@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
@@ -11,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.clock import iso, ticks_us
 from assay.domain.job import STATES, Job
-from assay.errors import ParameterInvalid
+from assay.errors import ApplicationInvalid, ArtifactRejected, ModelFailed, ParameterInvalid
 from assay.store.work.leases import BESIDE
+from assay.web.control.described import answers
 from assay.web.control.parameters import PAGING, Parameters, documented
 from assay.web.control.records import json_response, page_response
 from assay.web.process import Process
@@ -22,6 +24,11 @@ LONGEST_WAIT_S = 60
 LOOK_S = 0.25
 BY = "HTTP"
 ADDRESS = "/v1/jobs"
+FOLDERS = re.compile(r"(?:sqlite:/*)?(?<![\w.])(?:/[^\s/:'\"]+)*/(?=[^\s/:'\"])")
+# What these say may be an author's own text, which is for `assay jobs` and not for the network.
+PRIVATE = {kind.code: (kind.__doc__ or "").strip() for kind in (ApplicationInvalid, ArtifactRejected, ModelFailed)} | {
+    "internal": "The job failed; `assay jobs` tells the operator why."
+}
 WAITING: dict[str, Any] = {
     "parameters": [
         {
@@ -35,6 +42,7 @@ WAITING: dict[str, Any] = {
 @router.get(
     ADDRESS,
     openapi_extra=documented(state="in this state only", verb="of this verb only", model="for this model only"),
+    **answers("Job", many="page"),
 )
 async def all_jobs(request: Request) -> Response:
     """Every job, the newest first: filters `state`, `verb`, `model`, `since`, `until`; paging by `limit` and `cursor`."""
@@ -48,7 +56,7 @@ async def all_jobs(request: Request) -> Response:
     return page_response(request, page, [job_json(one) for one in page.entries])
 
 
-@router.get("/v1/jobs/{id}", openapi_extra=WAITING)
+@router.get("/v1/jobs/{id}", openapi_extra=WAITING, **answers("Job"))
 async def one_job(request: Request, id: str) -> Response:
     """One job: how far it is, the end of its log, and what came of it; `wait` says how long to wait for its end."""
     wait_s = Parameters(request, "wait").whole("wait", low=0, high=LONGEST_WAIT_S) or 0
@@ -61,7 +69,7 @@ async def one_job(request: Request, id: str) -> Response:
     return json_response(job_json(job), {} if job.ended else {"retry-after": "1"})
 
 
-@router.post("/v1/jobs/{id}/cancel")
+@router.post("/v1/jobs/{id}/cancel", **answers("Job", 200, 202))
 async def cancel(request: Request, id: str) -> Response:
     """Cancels a job: a queued one at once (200), a running one as soon as its worker has ended it (202)."""
     Parameters(request)
@@ -69,13 +77,13 @@ async def cancel(request: Request, id: str) -> Response:
     return json_response(job_json(job)) if job.ended else accepted(job)
 
 
-@router.delete("/v1/jobs/{id}")
+@router.delete("/v1/jobs/{id}", **answers("Job", 200, 202))
 async def delete(request: Request, id: str) -> Response:
-    """The same as cancel: the job stays in the list."""
+    """Cancels a job, as POST to `cancel` does; it stays in the list."""
     return await cancel(request, id)
 
 
-@router.post("/v1/jobs/{id}/retry")
+@router.post("/v1/jobs/{id}/retry", **answers("Job", 202))
 async def retry(request: Request, id: str) -> Response:
     """Queues a job again that failed or was canceled, with all its attempts."""
     Parameters(request)
@@ -91,8 +99,9 @@ def accepted(job: Job) -> Response:
 
 def job_json(job: Job) -> dict[str, Any]:
     """A job for people and programs; what its process said beside its reports is for operators only."""
-    shown = [line for line in job.log.splitlines() if not line.startswith(BESIDE)]
-    error = {"code": job.code, "detail": job.error} if job.code or job.error else None
+    shown = [without_folders(line) for line in job.log.splitlines() if not line.startswith(BESIDE)]
+    said = PRIVATE.get(job.code) or without_folders(job.error)
+    error = {"code": job.code, "detail": said} if job.code or job.error else None
     return {
         "id": job.id, "verb": job.verb, "model": job.model, "state": job.state, "attempts": job.attempts,
         "max_attempts": job.max_attempts, "cancel_requested": job.cancel_requested,
@@ -100,6 +109,11 @@ def job_json(job: Job) -> dict[str, Any]:
         "started_at": _moment(job.started_at), "finished_at": _moment(job.finished_at), "arguments": job.arguments,
         "result": job.result, "error": error, "log": "\n".join(shown), "links": {"self": _address(job)},
     }  # fmt: skip
+
+
+def without_folders(said: str) -> str:
+    """A sentence in which each path is only its last part: where things lie on the server is nobody's business."""
+    return FOLDERS.sub("", said)
 
 
 def _address(job: Job) -> str:

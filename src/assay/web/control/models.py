@@ -13,6 +13,7 @@ from assay.clock import iso
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import ModelNotFound
+from assay.web.control.described import answers
 from assay.web.control.parameters import Parameters, version_number
 from assay.web.control.records import json_response
 from assay.web.process import Process
@@ -20,14 +21,14 @@ from assay.web.process import Process
 router = APIRouter(tags=["models"])
 
 
-@router.get("/v1/models")
+@router.get("/v1/models", **answers("Model", many="list"))
 async def all_models(request: Request) -> Response:
     """Every model with the version that rules it."""
     Parameters(request)
     return json_response({"results": await run_in_threadpool(_models, request.app.state.assay)})
 
 
-@router.get("/v1/models/{name}")
+@router.get("/v1/models/{name}", **answers("Model"))
 async def one_model(request: Request, name: str) -> Response:
     """One model: its contract (fields, ranges, units), its versions and who rules."""
     Parameters(request)
@@ -46,7 +47,7 @@ async def one_model(request: Request, name: str) -> Response:
     return json_response(found)
 
 
-@router.get("/v1/models/{name}/versions")
+@router.get("/v1/models/{name}/versions", **answers("Version", many="list"))
 async def all_versions(request: Request, name: str) -> Response:
     """Every version, the newest first, with its metrics overall and by segment; failed and broken ones too."""
     Parameters(request)
@@ -56,7 +57,7 @@ async def all_versions(request: Request, name: str) -> Response:
     return json_response({"results": [version_json(one) for one in versions]})
 
 
-@router.get("/v1/models/{name}/versions/{number}")
+@router.get("/v1/models/{name}/versions/{number}", **answers("Version"))
 async def one_version(request: Request, name: str, number: str) -> Response:
     """One version with its metrics, parameters, seed, data digest, code digest and library versions."""
     Parameters(request)
@@ -64,7 +65,7 @@ async def one_version(request: Request, name: str, number: str) -> Response:
     return json_response(version_json(found))
 
 
-@router.get("/v1/models/{name}/rollouts")
+@router.get("/v1/models/{name}/rollouts", **answers("Rollout", many="list"))
 async def all_rollouts(request: Request, name: str) -> Response:
     """Every decision who answers, the newest first."""
     Parameters(request)

@@ -98,7 +98,9 @@ def _fault(told: str, kind: type[msgspec.Struct]) -> Fault:
     said, _, place = told.partition(" - at `$")
     unknown = UNKNOWN.fullmatch(said)
     if unknown is None:
-        return Fault("#" + place.rstrip("`").partition("[")[0].replace(".", "/"), said[:1].lower() + said[1:], "invalid")
+        return Fault(
+            "#" + place.rstrip("`").partition("[")[0].replace(".", "/"), said[:1].lower() + said[1:], "invalid"
+        )
     name, known = unknown["name"], kind.__struct_fields__
     near = difflib.get_close_matches(name.lower()[:80], known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -15,6 +15,7 @@ from assay.domain.exchange import Exchange
 from assay.errors import RouteNotFound
 from assay.store.paging import Page
 from assay.store.record.predictions import Recorded
+from assay.web.control.described import answers
 from assay.web.control.parameters import PAGING, Parameters, documented
 
 router = APIRouter(tags=["record"])
@@ -23,6 +24,7 @@ router = APIRouter(tags=["record"])
 @router.get(
     "/v1/exchanges",
     openapi_extra=documented(path="this address only", status="this status only", method="this method only"),
+    **answers("Exchange", many="page"),
 )
 async def exchanges(request: Request) -> Response:
     """Every HTTP exchange: filters `path`, `status`, `method`, `since`, `until`; paging by `limit` and `cursor`."""
@@ -34,7 +36,7 @@ async def exchanges(request: Request) -> Response:
     return page_response(request, page, [exchange_json(one) for one in page.entries])
 
 
-@router.get("/v1/exchanges/{id}")
+@router.get("/v1/exchanges/{id}", **answers("Exchange"))
 async def exchange(request: Request, id: str) -> Response:
     """One exchange by its id, which every response carries as X-Request-ID."""
     Parameters(request)
@@ -50,6 +52,7 @@ async def exchange(request: Request, id: str) -> Response:
         model="of this model only", version="of this version only", role="answer, shadow or rescore",
         exchange="asked in this exchange only",
     ),
+    **answers("Recorded", many="page"),
 )  # fmt: skip
 async def predictions(request: Request) -> Response:
     """Every prediction: filters `model`, `version`, `role`, `exchange`, `since`, `until`; paging by `limit` and `cursor`."""
@@ -61,7 +64,7 @@ async def predictions(request: Request) -> Response:
     return page_response(request, page, [prediction_json(one) for one in page.entries])
 
 
-@router.get("/v1/predictions/{id}")
+@router.get("/v1/predictions/{id}", **answers("Recorded"))
 async def prediction(request: Request, id: str) -> Response:
     """One prediction by its id."""
     Parameters(request)

@@ -13,6 +13,7 @@ from assay.clock import iso
 from assay.domain.releases.verdict import Kind, Outcome, Verdict
 from assay.errors import ModelNotFound, ParameterInvalid, RouteNotFound
 from assay.store.audit import Action
+from assay.web.control.described import answers
 from assay.web.control.parameters import PAGING, Parameters, documented
 from assay.web.control.records import json_response, page_response
 
@@ -27,9 +28,9 @@ AT: dict[str, Any] = {
 }  # fmt: skip
 
 
-@router.get("/v1/models/{name}/rollout", openapi_extra=AT)
+@router.get("/v1/models/{name}/rollout", openapi_extra=AT, **answers("Ruling"))
 async def rollout(request: Request, name: str) -> Response:
-    """Who answers for the model, or answered at the time `at`: since when, by whose decision, why, and on which verdict."""
+    """Who answers for the model, or answered at a time: since when, by whose decision, why, and on which verdict."""
     at = Parameters(request, "at").moment("at")
     return json_response(await run_in_threadpool(_rollout, request.app.state.assay, name, at))
 
@@ -40,6 +41,7 @@ async def rollout(request: Request, name: str) -> Response:
         version="on this version only", kind=f"of this kind only: {', '.join(get_args(Kind))}",
         outcome=f"of this outcome only: {', '.join(get_args(Outcome))}",
     ),
+    **answers("Verdict", many="page"),
 )  # fmt: skip
 async def verdicts(request: Request, name: str) -> Response:
     """Every verdict on the model, the newest first: filters `version`, `kind`, `outcome`; paging by `limit` and `cursor`."""
@@ -56,7 +58,7 @@ async def verdicts(request: Request, name: str) -> Response:
     return page_response(request, page, [verdict_json(one) for one in page.entries])
 
 
-@router.get("/v1/verdicts/{id}")
+@router.get("/v1/verdicts/{id}", **answers("Verdict"))
 async def verdict(request: Request, id: str) -> Response:
     """One verdict with its checks and the evidence."""
     Parameters(request)
@@ -66,7 +68,10 @@ async def verdict(request: Request, id: str) -> Response:
     return json_response(verdict_json(found))
 
 
-@router.get("/v1/audit", openapi_extra=documented(action="of this kind only", subject="on this subject only"))
+@router.get(
+    "/v1/audit", openapi_extra=documented(action="of this kind only", subject="on this subject only"),
+    **answers("Action", many="page"),
+)  # fmt: skip
 async def audit(request: Request) -> Response:
     """Every change of what is served or kept, the newest first: filters `action`, `subject`, `since`, `until`."""
     told = Parameters(request, *PAGING, "action", "subject")

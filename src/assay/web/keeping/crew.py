@@ -42,9 +42,15 @@ class Crew:
         """Starts who is missing, if it is time; those started."""
         if now_us < self._not_before_us:
             return []
-        started = [self._start() for _ in range(self._count - len(self.members))]
-        self.members += started
+        started = []
+        for _ in range(self._count - len(self.members)):
+            started.append(self._start())
+            self.members.append(started[-1])
         return started
+
+    def pause(self, now_us: int) -> None:
+        """Starts nobody for a while: it has just been impossible."""
+        self._not_before_us = now_us + LONGEST_PAUSE_US
 
     def bury(self, now_us: int) -> list[Child]:
         """Takes the dead out; those taken out."""

@@ -26,6 +26,7 @@ TOLD = (*STOPS, signal.SIGHUP)
 DRAIN, RETIRE, HURRY = signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2  # what the web processes understand
 OVERTIME_US = 5_000_000
 LONGEST_WAIT_US = 30_000_000
+RETRY_US = 1_000_000
 
 
 class Supervisor:
@@ -42,6 +43,7 @@ class Supervisor:
         self._reload: Reload | None = None
         self._asked_to_reload = False
         self._hurried = False
+        self._unwritten = False
         self._proven = False  # whether a web process has ever been ready
         self._deaf_at_us: int | None = None  # when a server that stops closes its socket
         self._failed = ""
@@ -82,7 +84,8 @@ class Supervisor:
             if not self._departing.by_us:
                 return None
             due = (self._deaf_at_us if self._deaf_at_us > now else None, None)
-        return min([now + LONGEST_WAIT_US, *self._departing.by_us.values(), *(one for one in due if one is not None)])
+        longest = RETRY_US if self._unwritten else LONGEST_WAIT_US
+        return min([now + longest, *self._departing.by_us.values(), *(one for one in due if one is not None)])
 
     def _replace(self, now: int, ears: Ears) -> None:
         for child in self._web.bury(now):
@@ -94,7 +97,12 @@ class Supervisor:
         if self._failed:
             self._stop(0.0)
             return
-        ears.watch([*self._web.fill(now), *self._jobs.fill(now)])
+        try:
+            ears.watch([*self._web.fill(now), *self._jobs.fill(now)])
+        except OSError as failed:  # no memory or no process to be had now; those that run go on
+            say("process_not_started", reason=str(failed))
+            self._web.pause(now)
+            self._jobs.pause(now)
         self._proven = self._proven or any(child.ready for child in self._web.members)
 
     def _go_on_reloading(self, now: int, ears: Ears) -> None:
@@ -136,7 +144,8 @@ class Supervisor:
         by = self._deaf_at_us + int(self._plan.drain_timeout_s * 1e6) + OVERTIME_US
         retired = [child for child in self._departing.by_us if child.listens]
         new = self._reload.children if self._reload is not None else []
-        self._departing.tell([*self._web.members, *self._jobs.members, *new, *retired], DRAIN, by)
+        self._departing.tell([*self._web.members, *self._jobs.members, *retired], DRAIN, by)
+        self._departing.tell(new, signal.SIGKILL, by)  # nobody has asked them anything yet
         say("stopping", delay_s=delay_s, waits_at_most_s=delay_s + self._plan.drain_timeout_s)
 
     def _go_deaf(self, now: int) -> None:
@@ -151,9 +160,16 @@ class Supervisor:
 
     def _publish(self) -> None:
         notice = self._notice._replace(workers=self._web.pids, jobs=self._jobs.pids, reloading=self._reload is not None)
-        if notice != self._written:
+        if notice == self._written:
+            return
+        try:
             notice.write(Path(self._plan.home))
-            self._written = notice
+        except OSError as failed:  # a full disk must not end who keeps the others alive; the next look tries again
+            if not self._unwritten:
+                say("notice_not_written", reason=str(failed))
+            self._unwritten = True
+        else:
+            self._written, self._unwritten = notice, False
 
 
 def say(event: str, **facts: Any) -> None:

@@ -93,3 +93,15 @@ def test_a_name_can_be_taken_off_a_version(own_server: Running) -> None:
     assert own_server.ask("DELETE", "/v1/models/stone/labels/rome").status == 204
     assert own_server.get("/v1/models/stone/versions/1").json["label"] is None
     assert own_server.ask("DELETE", "/v1/models/stone/labels/rome").status == 404
+
+
+def test_a_label_is_given_anew_only_after_it_was_taken_off(own_server: Running) -> None:
+    with own_server.assay.database.writing() as connection:
+        connection.execute(update(versions).where(versions.c.number == 1).values(label="rome"))
+    refused = own_server.post(PATH, {"label": "rome"})
+    assert (refused.status, refused.json["code"], refused.headers.get("retry-after")) == (409, "label_taken", None)
+    assert refused.json["detail"].startswith(
+        "Version 1 has the label 'rome' already; DELETE /v1/models/stone/labels/rome"
+    )
+    assert own_server.ask("DELETE", "/v1/models/stone/labels/rome").status == 204
+    assert own_server.post(PATH, {"label": "rome"}).status == 202

@@ -14,6 +14,7 @@ from assay.clock import iso
 from assay.domain.dataset import Dataset
 from assay.domain.given.upload import TYPES, NamedDataset, Upload
 from assay.errors import DatasetNotFound, ModelNotFound
+from assay.web.control.described import answers
 from assay.web.control.parameters import PAGING, Parameters, body_as, documented
 from assay.web.control.records import json_response, page_response
 from assay.web.uploads import BY, appended_json
@@ -36,7 +37,7 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str | None = None
 
 
-@router.get("/v1/datasets", openapi_extra=documented())
+@router.get("/v1/datasets", openapi_extra=documented(), **answers("NamedDataset", many="page"))
 async def all_datasets(request: Request) -> Response:
     """Every named dataset, the newest first; paging by `limit` and `cursor`."""
     told = Parameters(request, *PAGING)
@@ -44,7 +45,7 @@ async def all_datasets(request: Request) -> Response:
     return page_response(request, page, [dataset_json(one) for one in page.entries])
 
 
-@router.put("/v1/datasets/{name}", openapi_extra=MADE)
+@router.put("/v1/datasets/{name}", openapi_extra=MADE, **answers("NamedDataset", 201, 200))
 async def create(request: Request, name: str) -> Response:
     """Makes an empty dataset for `model` (201), or says what there is (200)."""
     Parameters(request)
@@ -56,7 +57,7 @@ async def create(request: Request, name: str) -> Response:
     return response
 
 
-@router.get("/v1/datasets/{name}")
+@router.get("/v1/datasets/{name}", **answers("NamedDataset"))
 async def one_dataset(request: Request, name: str) -> Response:
     """One dataset with its parts, in the order in which they came."""
     Parameters(request)
@@ -66,7 +67,7 @@ async def one_dataset(request: Request, name: str) -> Response:
     return json_response(dataset_json(found) | {"parts": [upload_json(one) for one in parts]})
 
 
-@router.post("/v1/datasets/{name}/rows", openapi_extra=SENT)
+@router.post("/v1/datasets/{name}/rows", openapi_extra=SENT, **answers("Appended", 201, 200))
 async def append(request: Request, name: str) -> Response:
     """Appends rows: a JSON list of objects, all or none of them, or a CSV, Parquet or JSON-Lines file, streamed."""
     Parameters(request)  # a file does not come here: the door streams it
@@ -78,7 +79,7 @@ async def append(request: Request, name: str) -> Response:
     return response
 
 
-@router.delete("/v1/datasets/{name}")
+@router.delete("/v1/datasets/{name}", **answers("", 204))
 async def delete(request: Request, name: str) -> Response:
     """Deletes a dataset with its files; the snapshots that versions have learnt from stay as they are."""
     Parameters(request)
@@ -86,7 +87,7 @@ async def delete(request: Request, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/v1/models/{name}/datasets")
+@router.get("/v1/models/{name}/datasets", **answers("Snapshot", many="list"))
 async def snapshots(request: Request, name: str) -> Response:
     """Every snapshot that versions of the model have learnt from, the newest first."""
     Parameters(request)
@@ -96,7 +97,7 @@ async def snapshots(request: Request, name: str) -> Response:
     return json_response({"results": [snapshot_json(one) for one in found]})
 
 
-@router.get("/v1/models/{name}/datasets/{id}")
+@router.get("/v1/models/{name}/datasets/{id}", **answers("Snapshot"))
 async def snapshot(request: Request, name: str, id: str) -> Response:
     """One snapshot with its columns and its profile."""
     Parameters(request)

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.errors import Fault, QueryClosed, QuestionInvalid
 from assay.web.answering import ServedModel
+from assay.web.control.described import answers
 from assay.web.control.parameters import Parameters, body_as
 from assay.web.control.records import json_response
 from assay.web.process import Process
@@ -19,8 +20,14 @@ ADDRESS = "/v1/queries"
 MAX_PAGE_SIZE = 1_000
 PAGED: dict[str, Any] = {
     "parameters": [
-        {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
-        {"name": "page_size", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
+        {
+            "name": "page", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0},
+            "description": "which page, the first being 0",
+        },
+        {
+            "name": "page_size", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+            "description": "how many answers a page holds",
+        },
     ]
 }  # fmt: skip
 PINNED: dict[str, Any] = {
@@ -42,7 +49,7 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int | None = None
 
 
-@router.post("/v1/models/{name}/queries", openapi_extra=PINNED)
+@router.post("/v1/models/{name}/queries", openapi_extra=PINNED, **answers("Query", 201))
 async def open_query(request: Request, name: str) -> Response:
     """Opens a query: all of its questions are answered by the version that rules now, or by `version`."""
     Parameters(request)
@@ -59,7 +66,7 @@ async def open_query(request: Request, name: str) -> Response:
     return response
 
 
-@router.post("/v1/queries/{id}", openapi_extra=LIST)
+@router.post("/v1/queries/{id}", openapi_extra=LIST, **answers("Batch"))
 async def ask(request: Request, id: str) -> Response:
     """Asks a list of questions, which are answered and recorded at once; the answers are read with GET."""
     Parameters(request)
@@ -79,7 +86,7 @@ async def ask(request: Request, id: str) -> Response:
     return json_response({"batch": batch, "rows": len(questions)})
 
 
-@router.get("/v1/queries/{id}", openapi_extra=PAGED)
+@router.get("/v1/queries/{id}", openapi_extra=PAGED, **answers("Answers"))
 async def read(request: Request, id: str) -> Response:
     """The answers in the order of the questions, page by page; the first reading closes the query."""
     told = Parameters(request, "page", "page_size")
@@ -100,7 +107,7 @@ async def read(request: Request, id: str) -> Response:
     return json_response(found, {"link": f'<{following}>; rel="next"'} if following else {})
 
 
-@router.delete("/v1/queries/{id}")
+@router.delete("/v1/queries/{id}", **answers("", 204))
 async def delete(request: Request, id: str) -> Response:
     """Forgets the query; its predictions stay in the record."""
     Parameters(request)

@@ -13,7 +13,8 @@ from assay.app.receiving import Receiving
 from assay.clock import new_id, now_us
 from assay.domain.job import Job
 from assay.domain.model import Model
-from assay.errors import Fault, QuestionInvalid
+from assay.errors import BodyTooLarge, Fault, QuestionInvalid
+from assay.web.control.described import answers
 from assay.web.control.jobs import accepted
 from assay.web.control.parameters import Parameters, body_as
 from assay.web.requests import check_key
@@ -34,18 +35,22 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: Label | None = None
 
 
+LONGEST_ORDER = 65_536  # it is kept with the job, and told with it
 SCHEMAS = msgspec.json.schema_components((Wanted,), ref_template="#/{name}")[1]
 ORDER = {"requestBody": {"content": {"application/json": {"schema": SCHEMAS["Wanted"]}}}}
 
 
-@router.post("/v1/models/{name}/train", openapi_extra=ORDER)
+@router.post("/v1/models/{name}/train", openapi_extra=ORDER, **answers("Job", 202))
 async def train(request: Request, name: str) -> Response:
     """Queues a training on a named dataset, or on the server's own rows; 202 with the job that does it."""
     Parameters(request)
     assay = request.app.state.assay
     told = request.headers.get("idempotency-key")
     key = None if told is None else f"train:{name}:{check_key(told.encode('latin-1'))}"
-    wanted = body_as(await request.body(), Wanted)
+    body = await request.body()
+    if len(body) > LONGEST_ORDER:
+        raise BodyTooLarge(f"An order to train is at most {LONGEST_ORDER:,} bytes long.")
+    wanted = body_as(body, Wanted)
     model = await run_in_threadpool(assay.application.model, name)
     check(wanted, model)
     arguments = {**msgspec.structs.asdict(wanted), "recipes": list(wanted.recipes)}
@@ -53,7 +58,7 @@ async def train(request: Request, name: str) -> Response:
     return accepted(await run_in_threadpool(Receiving(assay).order_training, job))
 
 
-@router.delete("/v1/models/{name}/labels/{label}")
+@router.delete("/v1/models/{name}/labels/{label}", **answers("", 204))
 async def unlabel(request: Request, name: str, label: str) -> Response:
     """Takes a client's own name off the versions that have it, so that it can be given anew; the versions stay."""
     Parameters(request)
