@@ -148,3 +148,16 @@ def test_what_authors_wrote_cannot_steer_the_terminal(assay: Run) -> None:
     shown = assay("versions", 3)
     assert "there is no such thing" in shown.stdout
     assert "\x1b" not in shown.stdout
+
+
+def test_an_interruption_within_the_loading_of_a_library_is_one() -> None:
+    from assay.cli.main import _was_interrupted
+
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as pressed:
+            raise ImportError("initialization failed") from pressed
+    except ImportError as failed:
+        assert _was_interrupted(failed)
+    assert not _was_interrupted(ImportError("no such library"))

@@ -12,6 +12,7 @@ from assay.cli.commands import COMMANDS
 from assay.errors import AssayError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+INTERRUPTION = "interrupted; what was registered before stays, and nothing is half done."
 
 
 class Door(click.Group):
@@ -24,7 +25,11 @@ class Door(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            _end(ctx, INTERRUPTED, "interrupted; what was registered before stays, and nothing is half done.")
+            _end(ctx, INTERRUPTED, INTERRUPTION)
+        except ImportError as failed:
+            if not _was_interrupted(failed):
+                raise
+            _end(ctx, INTERRUPTED, INTERRUPTION)
         except AssayError as failed:
             _refuse(ctx, failed)
         except OSError as failed:
@@ -53,6 +58,12 @@ def _forgive(stream: Any) -> None:
     """A terminal that cannot show a character gets a question mark instead of a traceback."""
     if hasattr(stream, "reconfigure") and "utf" not in (stream.encoding or "").lower():
         stream.reconfigure(errors="replace")
+
+
+def _was_interrupted(failed: BaseException) -> bool:
+    """Whether Ctrl-C came while a compiled library was being loaded, which calls it a failure of its own."""
+    cause = failed.__cause__ or failed.__context__
+    return isinstance(cause, KeyboardInterrupt) or (cause is not None and _was_interrupted(cause))
 
 
 def _refuse(ctx: click.Context, failed: AssayError) -> NoReturn:
