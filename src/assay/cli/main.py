@@ -12,7 +12,6 @@ from assay.cli.commands import COMMANDS
 from assay.errors import AssayError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-INTERRUPTION = "interrupted; what was registered before stays, and nothing is half done."
 
 
 class Door(click.Group):
@@ -24,19 +23,14 @@ class Door(click.Group):
             _forgive(stream)
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            _end(ctx, INTERRUPTED, INTERRUPTION)
-        except ImportError as failed:
+        except (KeyboardInterrupt, ImportError) as failed:
             if not _was_interrupted(failed):
                 raise
-            _end(ctx, INTERRUPTED, INTERRUPTION)
+            _end(ctx, INTERRUPTED, "interrupted; what was registered before stays, and nothing is half done.")
         except AssayError as failed:
             _refuse(ctx, failed)
         except OSError as failed:
-            if failed.errno == errno.EPIPE:
-                raise
-            where = f"{failed.filename}: " if failed.filename else ""
-            _end(ctx, FAILED, f"{where}{failed.strerror or failed}.")
+            _blame_system(ctx, failed)
         except ValueError as wrong:
             _blame_settings(ctx, wrong)
 
@@ -60,10 +54,18 @@ def _forgive(stream: Any) -> None:
         stream.reconfigure(errors="replace")
 
 
-def _was_interrupted(failed: BaseException) -> bool:
-    """Whether Ctrl-C came while a compiled library was being loaded, which calls it a failure of its own."""
-    cause = failed.__cause__ or failed.__context__
-    return isinstance(cause, KeyboardInterrupt) or (cause is not None and _was_interrupted(cause))
+def _was_interrupted(failed: BaseException | None) -> bool:
+    """Ctrl-C; also while a compiled library was being loaded, which calls it a failure of its own."""
+    if failed is None or isinstance(failed, KeyboardInterrupt):
+        return failed is not None
+    return _was_interrupted(failed.__cause__ or failed.__context__)
+
+
+def _blame_system(ctx: click.Context, failed: OSError) -> NoReturn:
+    if failed.errno == errno.EPIPE:
+        raise failed
+    where = f"{failed.filename}: " if failed.filename else ""
+    _end(ctx, FAILED, f"{where}{failed.strerror or failed}.")
 
 
 def _refuse(ctx: click.Context, failed: AssayError) -> NoReturn:
