@@ -159,3 +159,9 @@ def as_json(done: Result) -> Any:
     """The standard output of a command that went well, parsed."""
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
+
+
+@pytest.fixture(autouse=True)
+def as_wide_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No terminal around the tests decides how wide a table is."""
+    monkeypatch.delenv("COLUMNS", raising=False)

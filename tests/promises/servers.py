@@ -213,8 +213,13 @@ def until_whole(server: Server, workers: int, gone: int = 0, timeout_s: float = 
     """Waits until the server has so many web processes that listen, without the one that is gone."""
     until = time.monotonic() + timeout_s
     while True:
-        server.workers = server.notice()["workers"]
-        if len(server.workers) == workers and gone not in server.workers and all(map(_listens, server.workers)):
+        notice = server.notice()
+        server.workers = notice["workers"]
+        if (
+            len(server.workers) == workers
+            and gone not in server.workers
+            and set(notice["ready"]) == set(server.workers)
+        ):
             return
         assert time.monotonic() < until, f"{server.workers} are not {workers} that listen"
         time.sleep(0.02)
@@ -223,11 +228,6 @@ def until_whole(server: Server, workers: int, gone: int = 0, timeout_s: float = 
 def _await_ready(server: Server, workers: int, ready: int) -> None:
     until_ready(server, ready)
     until_whole(server, workers)
-
-
-def _listens(pid: int) -> bool:
-    # a web process has started its lanes by the time that it has threads
-    return running(pid) and len(list(Path(f"/proc/{pid}/task").iterdir())) > 3
 
 
 def running(pid: int) -> bool:

@@ -15,7 +15,7 @@ from assay.store.work.schedules import Known, Schedules
 MOST_CAUGHT_UP = 1_000
 MOST_LISTED = 100
 MOST_WAITING = 20
-AHEAD_US = 60_000_000
+ABSURD_US = 2 * 86_400_000_000
 log = structlog.get_logger("assay")
 
 
@@ -34,8 +34,10 @@ class Scheduler:
     def _make(self, schedule: Schedule, now: int) -> list[Job]:
         known = self._schedules.meet(schedule.name, schedule.rule, now)
         last = known.since if known.slot is None else known.slot
-        # a clock that was set forward for a while left its mark; the jobs' keys see to it that no slot is done twice
-        due = schedule.due(last if last <= now else max(now - AHEAD_US, known.since), now, MOST_CAUGHT_UP + 1)
+        limit = MOST_CAUGHT_UP + 1
+        if last > now + ABSURD_US:  # a clock that was far ahead left its mark: from now on, each slot still has one key
+            last, limit = known.since, 1
+        due = schedule.due(last, now, limit)
         # slots that come faster than their jobs are done are gathered, once so many wait
         if not due or (schedule.missed == "coalesce" and self._schedules.waiting(schedule.name) >= MOST_WAITING):
             return []

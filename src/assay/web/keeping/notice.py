@@ -21,6 +21,7 @@ class Notice(NamedTuple):
     started_at: str
     generation: int = 1
     workers: tuple[int, ...] = ()
+    ready: tuple[int, ...] = ()
     jobs: tuple[int, ...] = ()
     outcome: str = ""
     reloads: int = 0
@@ -41,7 +42,7 @@ def read(home: Path) -> Notice | None:
         return None
     try:
         told = json.loads((home / "serve.json").read_text(encoding="utf-8"))
-        found = Notice(**told | {"workers": tuple(told["workers"]), "jobs": tuple(told["jobs"])})
+        found = Notice(**told | {name: tuple(told[name]) for name in ("workers", "ready", "jobs")})
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return found if found.pid == holder else None

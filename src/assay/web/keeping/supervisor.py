@@ -159,7 +159,10 @@ class Supervisor:
                 child.tell(HURRY if self._hurried else RETIRE)
 
     def _publish(self) -> None:
-        notice = self._notice._replace(workers=self._web.pids, jobs=self._jobs.pids, reloading=self._reload is not None)
+        ready = tuple(child.pid for child in self._web.members if child.ready)
+        notice = self._notice._replace(
+            workers=self._web.pids, ready=ready, jobs=self._jobs.pids, reloading=self._reload is not None
+        )
         if notice == self._written:
             return
         try:
