@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,3 +307,12 @@ def test_parts_that_are_all_unreadable_are_refused_with_their_sentences() -> Non
         take(model(), [Whole("a.csv", pl.DataFrame(), "a.csv: broken.")], "folder")
     with pytest.raises(DataInvalid, match="there are no rows"):
         take(model(), [], "folder")
+
+
+def test_equal_rows_are_kept_where_the_model_says_so() -> None:
+    twice = pl.concat([many(300, 1)] * 2)
+    model = replace(months.MODEL)  # without its cleaning rule
+    once = take(model, twice, "a.csv")
+    kept = take(replace(model, keep_equal=True), twice, "a.csv")
+    assert kept.rows.height == 2 * once.rows.height
+    assert (kept.dataset.duplicates, once.dataset.duplicates) == (0, once.rows.height)

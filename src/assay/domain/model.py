@@ -39,7 +39,8 @@ class Model(Generic[QuestionT]):
     `segments` says by which bins of which column errors are reported too. All recipes are judged on the same held-out
     rows: a share of `test_size`, drawn with `seed` as scikit-learn's `train_test_split` draws.
     Similar rows are equal in every grade and category, and near in the numeric field `similar_by`.
-    `trusted` are classes of the author's own that a stored pipeline may hold.
+    `trusted` are classes of the author's own that a stored pipeline may hold. Rows that are equal in every field and in
+    the target count once, unless they are to be kept (`keep_equal`): two things may be alike in all that is asked.
     `gate` says what a new version must show before it answers, and what takes the word from it again.
     """
 
@@ -56,6 +57,7 @@ class Model(Generic[QuestionT]):
     seed: int = 42
     similar_by: str | None = None
     trusted: tuple[type, ...] = ()
+    keep_equal: bool = False
     gate: Gate = field(default_factory=Gate)
     recipes: dict[str, Recipe] = field(default_factory=dict, init=False)
     cleaning: Maker | None = field(default=None, init=False)

@@ -107,7 +107,7 @@ def take(
     if known is not None and known.elsewhere:
         known = None
     if known is None:
-        kept = _first(model, used, source, once=not to_judge)
+        kept = _first(model, used, source, once=not (to_judge or model.keep_equal))
     else:
         kept = _grown(model, used, known, whole=len(used) == len(taken))
     parts = _counted(taken, kept, known)
