@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.app import Assay
+from assay.app.learning import held_out
 from assay.domain.version import Version
 from assay.serving.predict import predict
 from bench.load import load, need_wrk
@@ -81,7 +82,7 @@ def _trained(subject: Subject, home: Path) -> tuple[Subject, list[Version]]:
         model = assay.application.model(MODEL)
         ruling = assay.version(MODEL)
         fields = tuple(model.fields)
-        rows = assay.held_out(model, ruling.dataset).select(fields).head(ASKED).to_dicts()
+        rows = held_out(assay, model, ruling.dataset).select(fields).head(ASKED).to_dicts()
         loaded = assay.loader.load(ruling)
         prices = predict(loaded, [loaded.reader.take(row) for row in rows])
         ready = [version for version in assay.versions.all(MODEL) if version.status == "ready"]

@@ -14,6 +14,7 @@ import joblib
 import polars as pl
 
 from assay.app import Assay
+from assay.app.learning import held_out
 from assay.store.formats import load_pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,7 +98,7 @@ def prepare(folder: Path, plan: Plan) -> Subject:
         version = assay.version(MODEL)
         manifest = assay.loader.manifest(version)
         pipeline = load_pipeline(assay.artifacts.get(manifest.files["pipeline"].sha256), manifest.trusted)
-        asked = assay.held_out(model, version.dataset).select(list(model.fields)).head(QUESTIONS)
+        asked = held_out(assay, model, version.dataset).select(list(model.fields)).head(QUESTIONS)
     finally:
         assay.close()
     file = folder / "boosted.joblib"
