@@ -15,7 +15,7 @@ import polars as pl
 
 from assay.app import Assay
 from assay.app.learning import held_out
-from assay.store.formats import load_pipeline
+from assay.store.files.formats import load_pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOSTED = ROOT / "bench" / "apps" / "boosted"

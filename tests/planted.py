@@ -19,7 +19,7 @@ from assay.recipes import ordinal
 from assay.releasing.register import Parts
 from assay.serving.engines.compile import compile_pipeline
 from assay.serving.similar import rows_file
-from assay.store.formats import dump_pipeline
+from assay.store.files.formats import dump_pipeline
 from tests import rows
 
 NOISE = 20.0  # of the tiny application's prices

@@ -9,8 +9,8 @@ from assay.domain.dataset import Dataset
 from assay.domain.evaluation import Evaluation
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
+from assay.store.database import Values
 from assay.store.record import exchanges, predictions
-from assay.store.record.recorder import Values
 
 
 def exchange_values(**told: Any) -> Values:

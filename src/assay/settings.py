@@ -47,6 +47,17 @@ class Settings(BaseSettings):
     home: Path | None = Field(
         None, description="The one folder where everything lives; .assay in the application's folder unless told."
     )
+    database_url: str | None = Field(
+        None,
+        repr=False,
+        description="The URL of a PostgreSQL that holds the store; an SQLite file in the home unless told.",
+    )
+    artifacts: str | None = Field(
+        None, description="A bucket, or a folder, that keeps the files of all hosts; HOME/artifacts unless told."
+    )
+    retention_days: float | None = Field(
+        None, ge=1, description="How long exchanges and predictions are kept; for ever unless told."
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
     workers: int = Field(1, ge=1, le=256, description="Web processes that share the port.")
@@ -118,6 +129,14 @@ def settings_for(application: Path, **told: Any) -> Settings:
     if "home" not in told and f"{PREFIX}HOME" not in os.environ:
         home = application / home  # a relative one in the file is meant from where the file is
     return found.model_copy(update={"home": home.expanduser().absolute()})
+
+
+def concealed(told: dict[str, Any]) -> dict[str, Any]:
+    """What may be told by arguments, which every user of the machine can read; a password goes by the environment."""
+    url = told.get("database_url")
+    if url is not None:
+        os.environ[f"{PREFIX}DATABASE_URL"] = url
+    return {name: value for name, value in told.items() if name != "database_url"}
 
 
 def settings_faults(wrong: ValueError) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from tests import chores
 
 
@@ -17,7 +17,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(home: Path) -> Iterator[Database]:
+def database(home: Path) -> Iterator[Sqlite]:
     made = chores.store(home)
+    assert isinstance(made, Sqlite)
     yield made
     made.close()

@@ -10,7 +10,7 @@ import pytest
 
 from assay.domain.job import Job
 from assay.jobs.keeper import Keeper
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.work.jobs import Jobs
 from tests import chores
 
@@ -18,7 +18,7 @@ LEASE_S = 0.8
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
+def jobs(database: Sqlite) -> Jobs:
     return Jobs(database)
 
 
@@ -56,7 +56,7 @@ def test_a_wish_to_cancel_is_noticed(jobs: Jobs) -> None:
     assert not keeper.lost
 
 
-def test_a_job_that_was_taken_is_noticed(jobs: Jobs, database: Database) -> None:
+def test_a_job_that_was_taken_is_noticed(jobs: Jobs, database: Sqlite) -> None:
     job, keeper = begun(jobs)
     with database.writing() as connection:
         jobs.finish(connection, job.id, job.token or "", state="succeeded")
@@ -64,7 +64,7 @@ def test_a_job_that_was_taken_is_noticed(jobs: Jobs, database: Database) -> None
     keeper.stop()
 
 
-def test_a_store_that_cannot_be_read_for_a_while_costs_nothing(jobs: Jobs, database: Database) -> None:
+def test_a_store_that_cannot_be_read_for_a_while_costs_nothing(jobs: Jobs, database: Sqlite) -> None:
     _, keeper = begun(jobs)
     hidden = database.path.with_name("hidden")
     database.path.rename(hidden)

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from assay.domain.job import Job
 from assay.jobs.worker import Command, Worker
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.work.jobs import Jobs
 from assay.store.work.jobs import jobs as table
 from tests import chores
@@ -26,7 +26,7 @@ LONG_S = 30.0
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
+def jobs(database: Sqlite) -> Jobs:
     return Jobs(database)
 
 
@@ -56,7 +56,7 @@ def ended(jobs: Jobs, job: Job) -> Job:
     return jobs.find(job.id)
 
 
-def test_jobs_are_done_one_after_the_other(jobs: Jobs, home: Path, database: Database) -> None:
+def test_jobs_are_done_one_after_the_other(jobs: Jobs, home: Path, database: Sqlite) -> None:
     made = [jobs.add(chores.chore("say", said=f"number {number}")) for number in range(3)]
     with working(jobs, home):
         done = [ended(jobs, job) for job in made]
@@ -116,7 +116,7 @@ def test_a_program_that_cannot_be_started_is_an_attempt(jobs: Jobs, home: Path) 
     assert done.error == "its worker was lost 2 times, the last one could not be started: No such file or directory"
 
 
-def test_a_job_that_was_taken_by_another_is_let_go(jobs: Jobs, home: Path, database: Database) -> None:
+def test_a_job_that_was_taken_by_another_is_let_go(jobs: Jobs, home: Path, database: Sqlite) -> None:
     made = jobs.add(chores.chore("hang"))
     with working(jobs, home), capture_logs() as said:
         eventually(lambda: jobs.find(made.id).state == "running")
@@ -140,7 +140,7 @@ def test_duties_are_called_again_and_again_also_while_a_job_is_done(jobs: Jobs, 
         eventually(lambda: looked.count("canceled") > 2)
 
 
-def test_a_store_that_fails_does_not_end_the_worker(jobs: Jobs, home: Path, database: Database) -> None:
+def test_a_store_that_fails_does_not_end_the_worker(jobs: Jobs, home: Path, database: Sqlite) -> None:
     hidden = database.path.with_name("hidden")
     with working(jobs, home):
         database.path.rename(hidden)

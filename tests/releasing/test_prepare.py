@@ -14,7 +14,7 @@ from assay.clock import boot_clock, new_id, now_us
 from assay.domain.releases.rollout import Rollout
 from assay.errors import PromotionInProgress, PromotionOvertaken, VersionNotReady
 from assay.releasing.prepare import Switch
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.releases.preparations import Preparation, Preparations
 from assay.store.releases.processes import SILENT_US, Processes, WebProcess
 from assay.store.releases.rollouts import Rollouts
@@ -191,7 +191,7 @@ def test_what_a_dead_promoter_left_open_is_in_nobodys_way(
 
 
 def test_what_a_promoter_elsewhere_leaves_open_is_aborted_after_a_while(
-    database: Database, preparations: Preparations, processes: Processes
+    database: Sqlite, preparations: Preparations, processes: Processes
 ) -> None:
     preparations.propose("stone", 2, by="one elsewhere", who=("elsewhere", "", 1), left=lambda _: False)
     with pytest.raises(PromotionInProgress):
@@ -210,7 +210,7 @@ def test_a_decision_that_is_to_be_undone_must_still_rule(switch: Switch, rollout
 
 
 def test_without_the_first_phase_nobody_is_asked(
-    database: Database, preparations: Preparations, processes: Processes, rollouts: Rollouts
+    database: Sqlite, preparations: Preparations, processes: Processes, rollouts: Rollouts
 ) -> None:
     member(processes)
     switch = Switch(database, preparations, processes, patience_s=1, prepare=False)

@@ -14,7 +14,7 @@ from assay.errors import ArtifactRejected
 from assay.serving.loaded import LoadedVersion
 from assay.serving.ready import Ready
 from assay.store import schema
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.releases.preparations import Preparations
 from assay.store.releases.processes import Processes
 from tests import rows, standins
@@ -24,7 +24,7 @@ class Room:
     """A store with one process's `Ready`, whose loads the test decides."""
 
     def __init__(self, folder: Path) -> None:
-        database = Database(folder / "assay.db")
+        database = Sqlite(folder / "assay.db")
         schema.upgrade(database)
         self.preparations = Preparations(database)
         self.processes = Processes(database)

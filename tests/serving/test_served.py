@@ -15,7 +15,7 @@ from assay.serving.batch import Awaited
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served, answer
 from assay.store import schema
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.paging import Window
 from assay.store.record.predictions import Predictions
 from assay.store.record.recorder import Entry, Recorder
@@ -43,14 +43,14 @@ class TestAsk(Awaited):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "assay.db")
+def database(tmp_path: Path) -> Iterator[Sqlite]:
+    made = Sqlite(tmp_path / "assay.db")
     schema.upgrade(made)
     yield made
     made.close()
 
 
-def settled(database: Database, *asks: Any) -> list[BaseException | None]:
+def settled(database: Sqlite, *asks: Any) -> list[BaseException | None]:
     """Submits all asks at once; the error of each, or None."""
 
     async def story() -> list[BaseException | None]:
@@ -65,7 +65,7 @@ def settled(database: Database, *asks: Any) -> list[BaseException | None]:
     return asyncio.run(story())
 
 
-def test_answers_are_recorded_when_they_are_delivered(database: Database) -> None:
+def test_answers_are_recorded_when_they_are_delivered(database: Sqlite) -> None:
     version = standins.version(standins.times(10), number=7)
     assert settled(database, lambda: TestAsk(version, {"carat": 1.0}, {"carat": 2.0})) == [None]
     second, first = Predictions(database).page(Window()).entries
@@ -75,13 +75,13 @@ def test_answers_are_recorded_when_they_are_delivered(database: Database) -> Non
     assert (bytes(first.answer), first.exchange) == (b"10.0", second.exchange)
 
 
-def test_asks_that_gather_are_one_call_of_the_model(database: Database) -> None:
+def test_asks_that_gather_are_one_call_of_the_model(database: Sqlite) -> None:
     version = standins.version(standins.times(10))
     assert settled(database, *[lambda: TestAsk(version, {"carat": 1.0})] * 20) == [None] * 20
     assert version.engine.calls <= 2  # type: ignore[attr-defined]  # the stand-in counts
 
 
-def test_each_ask_is_answered_by_the_version_that_it_pinned(database: Database) -> None:
+def test_each_ask_is_answered_by_the_version_that_it_pinned(database: Sqlite) -> None:
     old, new = standins.version(standins.times(10), number=1), standins.version(standins.times(20), number=2)
     settled(database, *[lambda one=one: TestAsk(one, {"carat": 1.0}) for one in (old, new, old)])
     assert sorted((one.version, one.value) for one in Predictions(database).page(Window()).entries) == [
@@ -89,7 +89,7 @@ def test_each_ask_is_answered_by_the_version_that_it_pinned(database: Database) 
     ]  # fmt: skip
 
 
-def test_a_question_on_which_the_model_fails_harms_only_itself(database: Database) -> None:
+def test_a_question_on_which_the_model_fails_harms_only_itself(database: Sqlite) -> None:
     def call(columns: Any) -> Any:
         if 13.0 in columns["carat"]:
             raise ValueError("unlucky")
@@ -105,14 +105,14 @@ def test_a_question_on_which_the_model_fails_harms_only_itself(database: Databas
     assert sorted(one.value or 0 for one in Predictions(database).page(Window()).entries) == [5.0, 6.0]
 
 
-def test_an_answer_that_cannot_be_recorded_is_not_given(database: Database) -> None:
+def test_an_answer_that_cannot_be_recorded_is_not_given(database: Sqlite) -> None:
     version = standins.version(standins.times(10))
     found = settled(database, lambda: TestAsk(version, {}), lambda: TestAsk(version, {}, spoilt=True))
     assert found[0] is None
     assert isinstance(found[1], Unstorable)
 
 
-def test_where_the_store_fails_no_answer_is_given(database: Database) -> None:
+def test_where_the_store_fails_no_answer_is_given(database: Sqlite) -> None:
     version = standins.version(standins.times(10))
     database.engine.dispose()
     for left in database.path.parent.glob("assay.db*"):
@@ -123,7 +123,7 @@ def test_where_the_store_fails_no_answer_is_given(database: Database) -> None:
     assert isinstance(found, StoreUnavailable)
 
 
-def test_before_a_release_nobody_answers_and_after_a_switch_the_new_one_does(database: Database) -> None:
+def test_before_a_release_nobody_answers_and_after_a_switch_the_new_one_does(database: Sqlite) -> None:
     async def story() -> None:
         served = Served("stone", Recorder(database), max_waiting_rows=10)
         with pytest.raises(NothingReleased):

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import sqlite3
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +12,7 @@ from assay.errors import DataInvalid
 from assay.sources import databases
 from assay.sources.looks import fingerprint
 from assay.sources.parts import read_parts
+from tests.postgres import PASSWORD, USER, Cluster, tell
 
 QUERY = "SELECT carat, cut, price FROM stones"
 TABLE = "CREATE TABLE stones (carat REAL, cut TEXT, price INTEGER)"
@@ -140,71 +133,31 @@ def test_without_the_driver_the_refusal_says_what_to_install(monkeypatch: pytest
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A server of PostgreSQL on loopback, with the two stones."""
-    pytest.importorskip("psycopg", reason="needs the optional package psycopg")
-    missing = [name for name in ("initdb", "postgres", "psql") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"needs PostgreSQL's own programs: {', '.join(missing)}")
-    folder = Path(tempfile.mkdtemp(prefix="assay-pg-"))
-    somebody: dict[str, Any] = {}
-    if os.getuid() == 0:  # as whom PostgreSQL refuses to run
-        somebody = {"user": "nobody"}
-        shutil.chown(folder, "nobody")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    (folder / "password").write_text("a-secret-word")
-    (folder / "password").chmod(0o644)
-    command = [
-        "initdb",
-        "-D",
-        str(folder / "data"),
-        "-U",
-        "shop",
-        "--auth=scram-sha-256",
-        "--pwfile",
-        str(folder / "password"),
-    ]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, **somebody)
-    if ran.returncode != 0:
-        pytest.skip(f"PostgreSQL cannot be set up here: {ran.stderr.strip()[-200:]}")
-    told = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            ["postgres", "-D", folder / "data", *told], stdout=log, stderr=log, cwd=folder, **somebody
-        )
-    place = f"postgresql://shop:a-secret-word@127.0.0.1:{port}/postgres"
-    insert = f"{TABLE}; CREATE SEQUENCE numbers; INSERT INTO stones VALUES {', '.join(map(str, STONES))}"
-    for _ in range(100):
-        ran = subprocess.run(["psql", place, "-q", "-c", insert], capture_output=True, text=True, check=False)
-        if ran.returncode == 0:
-            break
-        time.sleep(0.2)
-    assert ran.returncode == 0, ran.stderr
-    yield place
-    server.terminate()
-    server.wait(20)
-    shutil.rmtree(folder)
+def shop(postgres: Cluster) -> str:
+    """A database of PostgreSQL with the two stones."""
+    place = postgres.create()
+    for statement in (TABLE, "CREATE SEQUENCE numbers", f"INSERT INTO stones VALUES {', '.join(map(str, STONES))}"):
+        tell(place, statement)
+    return place
 
 
 @pytest.mark.xdist_group("server")
-def test_postgresql_gives_its_rows_and_refuses_to_be_written(postgres: str) -> None:
-    (part,) = read_parts(postgres, f"{QUERY} WHERE cut LIKE '%a%' AND price::text <> ':x'")
+def test_postgresql_gives_its_rows_and_refuses_to_be_written(shop: str) -> None:
+    (part,) = read_parts(shop, f"{QUERY} WHERE cut LIKE '%a%' AND price::text <> ':x'")
     assert part.rows.rows() == STONES
-    assert "a-secret-word" not in part.name
-    assert "shop" not in part.name
-    assert fingerprint(postgres, QUERY) == fingerprint(postgres, f"{QUERY} ORDER BY price DESC")
+    assert PASSWORD not in part.name
+    assert USER not in part.name
+    assert fingerprint(shop, QUERY) == fingerprint(shop, f"{QUERY} ORDER BY price DESC")
     for query in ("DELETE FROM stones RETURNING carat", "CREATE TABLE x (y int)", "SELECT 1; DELETE FROM stones"):
         with pytest.raises(DataInvalid, match="the database refuses"):
-            read_parts(postgres, query)
+            read_parts(shop, query)
     with pytest.raises(DataInvalid, match="read-only transaction"):
-        read_parts(postgres, "SELECT nextval('numbers')")
-    assert read_parts(postgres, QUERY)[0].rows.height == 2
+        read_parts(shop, "SELECT nextval('numbers')")
+    assert read_parts(shop, QUERY)[0].rows.height == 2
 
 
 @pytest.mark.xdist_group("server")
-def test_postgresql_refuses_a_wrong_password_which_is_not_told(postgres: str) -> None:
+def test_postgresql_refuses_a_wrong_password_which_is_not_told(shop: str) -> None:
     with pytest.raises(DataInvalid, match="the database refuses") as refusal:
-        read_parts(postgres.replace("a-secret-word", "another-secret"), QUERY)
+        read_parts(shop.replace(PASSWORD, "another-secret"), QUERY)
     assert "secret" not in str(refusal.value)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from assay.store import schema
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "assay.db")
+def database(tmp_path: Path) -> Iterator[Sqlite]:
+    made = Sqlite(tmp_path / "assay.db")
     schema.upgrade(made)
     yield made
     made.close()

@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeRegressor
 import assay
 from assay.errors import RecipeFailed, StoreUnavailable
 from assay.store import schema
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.work.trials import KeptTrial, Trials
 from assay.training import tune as module
 from assay.training.tune import AT_ONCE, Tuned, study_name, tune
@@ -242,7 +242,7 @@ import numpy as np
 import polars as pl
 from sklearn.dummy import DummyRegressor
 import assay
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.work.trials import Trials
 from assay.training.tune import tune
 
@@ -275,14 +275,14 @@ def slow(trial):
 
 
 rows = pl.DataFrame({"carat": np.linspace(0, 1, 50), "price": np.linspace(90.0, 110.0, 50)})
-tune(stone, stone.recipes["slow"], rows, trials=trials, memory=Trials(Database(home / "assay.db")).study("s" * 64))
+tune(stone, stone.recipes["slow"], rows, trials=trials, memory=Trials(Sqlite(home / "assay.db")).study("s" * 64))
 """
 
 
 def home(folder: Path) -> Path:
     """A folder with an empty store."""
     folder.mkdir()
-    database = Database(folder / "assay.db")
+    database = Sqlite(folder / "assay.db")
     schema.upgrade(database)
     database.close()
     return folder
@@ -308,7 +308,7 @@ def wait_for(process: subprocess.Popen[bytes], folder: Path, count: int) -> None
 
 
 def kept(folder: Path) -> list[KeptTrial]:
-    database = Database(folder / "assay.db")
+    database = Sqlite(folder / "assay.db")
     try:
         return [replaced(one) for one in Trials(database).of("s" * 64)]
     finally:

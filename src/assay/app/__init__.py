@@ -21,11 +21,11 @@ from assay.serving.served import answer
 from assay.settings import Settings, settings_for
 from assay.sources.application import Application
 from assay.store import schema
-from assay.store.artifacts import Artifacts
 from assay.store.audit import Audit
-from assay.store.database import Database
+from assay.store.databases import open_database
 from assay.store.datasets import Datasets
 from assay.store.evaluations import Evaluations
+from assay.store.files.artifacts import artifacts_at
 from assay.store.paging import MAX_LIMIT, Window, cursor_of
 from assay.store.queries import Queries
 from assay.store.record.exchanges import Exchanges
@@ -55,9 +55,11 @@ class Assay:
         self.settings = settings
         self.home: Path = home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.database = Database(home / "assay.db", synchronous="OFF" if "no-sync" in settings.unsafe else "FULL")
+        self.database = open_database(
+            settings.database_url or home / "assay.db", durable="no-sync" not in settings.unsafe
+        )
         schema.upgrade(self.database)
-        self.artifacts = Artifacts(home / "artifacts", check="no-hash" not in settings.unsafe)
+        self.artifacts = artifacts_at(settings.artifacts, home, check="no-hash" not in settings.unsafe)
         self._join_tables()
         self.recorder = Recorder(self.database)
         self.loader = Loader(

@@ -17,7 +17,7 @@ from assay.errors import ArtifactRejected, DataInvalid, NotCompilable
 from assay.releasing.register import GOLDEN_ROWS, Parts
 from assay.serving.similar import rows_file
 from assay.sources.application import OWN_ROWS
-from assay.store.formats import dump_pipeline
+from assay.store.files.formats import dump_pipeline
 from assay.store.work.trials import Study
 from assay.training.snapshot import Known, Snapshot, read_parquet
 from assay.training.train import Fitted

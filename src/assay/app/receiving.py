@@ -27,7 +27,7 @@ from assay.errors import (
     UnsupportedFile,
 )
 from assay.store import uploads, versions
-from assay.store.quarantine import Draft, Quarantine, noticing_a_full_disk
+from assay.store.files.quarantine import Draft, Quarantine, noticing_a_full_disk
 from assay.store.work import jobs
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from assay.domain.job import Job, Outcome
 from assay.errors import AssayError, LeaseLost
 from assay.jobs.worker import Worker
 from assay.logs import configure_log
+from assay.settings import concealed
 from assay.store.work.jobs import fence
 
 JOB = "job"
@@ -66,6 +67,7 @@ VERBS: dict[str, Verb] = {"train": train}
 
 def work(folder: Path, told: dict[str, Any], until: Callable[[Callable[[], None]], None]) -> int:
     """Does jobs until it is told to stop; the one under way is then handed back. `until` is given what stops it."""
+    told = concealed(told)
     assay = Assay.at(folder, **told)
     settings = assay.settings
 

@@ -66,6 +66,19 @@ class Source(click.ParamType[str]):
         return str(value) if address else str(path.expanduser().absolute())
 
 
+class Address(click.ParamType[str]):
+    """The URL of a database; what is wrong with it is said without it, as it may hold a password."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The URL; fails with a usage error."""
+        told = str(value)
+        if not told.startswith(("postgresql://", "postgres://")) or len(told) > LONGEST_PATH or not told.isprintable():
+            self.fail("A database is written postgresql://USER@HOST:PORT/NAME.", param, ctx)
+        return told
+
+
 class Name(click.ParamType[str]):
     """The name of a model, a recipe or a host."""
 
@@ -82,8 +95,9 @@ def application(function: Function) -> Function:
     """Adds the argument APP, and hands what `shared` adds to the command as one `Asked`."""
 
     @functools.wraps(function)
-    def called(*, app: Path, home: Path | None, model: str | None = None, as_json: bool = False, **more: Any) -> Any:
-        told = {} if home is None else {"home": home}
+    def called(*, app: Path, model: str | None = None, as_json: bool = False, **more: Any) -> Any:
+        kept = {name: more.pop(name, None) for name in ("home", "database_url")}
+        told = {name: value for name, value in kept.items() if value is not None}
         return function(Asked(app=app, model=model, as_json=as_json, told=told), **more)
 
     return click.argument("app", type=Place(), metavar="APP")(called)
@@ -104,7 +118,9 @@ def json_option(function: FunctionT) -> FunctionT:
 
 
 def home_option(function: FunctionT) -> FunctionT:
-    """Adds --home."""
+    """Adds --home and --database."""
+    about = "A PostgreSQL that holds the store.  [default: $ASSAY_DATABASE_URL, or SQLite in the home folder]"
+    function = click.option("--database", "database_url", type=Address(), metavar="URL", help=about)(function)
     about = "Where all is kept.  [default: $ASSAY_HOME, or .assay in APP]"
     return click.option("--home", type=Place(), metavar="DIR", help=about)(function)
 

@@ -29,7 +29,7 @@ class Scheduler:
 
     def look(self) -> list[Job]:
         """Makes the jobs of the slots that are due now, and returns those that this process made."""
-        return [job for schedule in self._told for job in self._make(schedule, now_us())]
+        return [job for schedule in self._told for job in self._make(schedule, self._schedules.now())]
 
     def _make(self, schedule: Schedule, now: int) -> list[Job]:
         known = self._schedules.meet(schedule.name, schedule.rule, now)

@@ -48,6 +48,7 @@ class Switch:
         """
         if not self._prepare:
             with self._database.writing() as connection:
+                self._database.tell(connection)
                 return rollouts.append(connection, rollout, instead_of)
         who = (platform.node(), boot_clock()[0], os.getpid())
         preparation = self._preparations.propose(
@@ -82,6 +83,7 @@ class Switch:
                     if not self._waiting(preparation, self.answering()):
                         if not table.settle(connection, preparation.id, "committed", ""):
                             raise PromotionOvertaken(rollout.model, rollout.version)
+                        self._database.tell(connection)
                         return rollouts.append(connection, rollout, instead_of)
             elif ticks_us() > until:
                 pids = ", ".join(str(one.pid) for one in waiting)

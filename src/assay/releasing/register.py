@@ -14,8 +14,8 @@ from assay.domain.releases.gate import Gate
 from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
 from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionRejected
 from assay.store import datasets, evaluations, versions
-from assay.store.artifacts import Artifacts
 from assay.store.database import Database
+from assay.store.files.artifacts import Artifacts
 
 GOLDEN_ROWS = 24
 

@@ -17,8 +17,8 @@ from assay.domain.version import Manifest, Version
 from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionRejected
 from assay.serving.engines.compiled import Columns, Floats, GraphEngine
 from assay.serving.engines.hosts import HostEngine, Load
-from assay.store.artifacts import Artifacts
-from assay.store.formats import load_rows
+from assay.store.files.artifacts import Artifacts
+from assay.store.files.formats import load_rows
 
 GOLDEN_TOLERANCE = 1e-6
 BACKGROUND_SEED = 7

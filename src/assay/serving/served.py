@@ -13,7 +13,8 @@ from assay.errors import AssayError, ModelFailed, NothingReleased
 from assay.serving.batch import Lane
 from assay.serving.loaded import LoadedVersion
 from assay.serving.predict import predict
-from assay.store.record.recorder import Entry, Recorder, Values
+from assay.store.database import Values
+from assay.store.record.recorder import Entry, Recorder
 
 
 class Ask(Protocol):

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -81,13 +82,19 @@ class Shelf:
             log.info("version_answers", model=name, version=rollout.version)
         return True
 
-    async def follow(self, interval_s: float, join: Callable[[list[str]], None] = lambda _models: None) -> None:
+    async def follow(
+        self, interval_s: float, join: Callable[[list[str]], None] = lambda _models: None, woken: asyncio.Event | None = None
+    ) -> None:  # fmt: skip
         """Refreshes for ever, off the event loop; a store that fails for a while is asked again.
 
-        `join` is told the names of the models that have versions, and adds those that are not served yet.
+        `join` is told the names of the models that have versions, and adds those that are not served yet. Who is `woken`
+        does not wait for the end of the interval.
         """
+        woken = woken or asyncio.Event()
         while True:
-            await asyncio.sleep(interval_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), interval_s)
+            woken.clear()
             try:
                 join(await asyncio.to_thread(self._versions.models))
                 await asyncio.to_thread(self.refresh)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.domain.model import Model
 from assay.domain.recipe import Recipe
-from assay.store.formats import dump_pipeline, load_pipeline
+from assay.store.files.formats import dump_pipeline, load_pipeline
 from assay.training.snapshot import take
 from assay.training.split import split
 from assay.training.train import Fitted, fit

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from hashlib import sha256
 
@@ -15,11 +16,13 @@ from assay.serving.batch import Awaited, Lane
 from assay.serving.ready import Ready
 from assay.serving.served import Served
 from assay.serving.shelf import Shelf
-from assay.store.quarantine import Quarantine
-from assay.store.record.recorder import Entry, Values
+from assay.store.database import Values
+from assay.store.files.quarantine import Quarantine
+from assay.store.record.recorder import Entry
 from assay.web.requests import Request
 
 MAX_RECORDS_WAITING = 50_000
+TOLD_INTERVAL_S = 1.0
 log = structlog.get_logger("assay")
 REMEMBERED_BYTES = 65_536
 asked_in: ContextVar[Conversation | None] = ContextVar("asked_in", default=None)
@@ -59,6 +62,7 @@ class Process:
         self.shelf = Shelf(assay.versions, assay.rollouts, assay.loader, ready)
         self._scribe: Lane[Record] | None = None
         self._following: asyncio.Task[None] | None = None
+        self._deaf: Callable[[], None] | None = None  # ends the listening to what others decide
 
     async def start(self) -> None:
         """Loads who rules, and follows the rollouts from now on."""
@@ -75,13 +79,15 @@ class Process:
         await asyncio.to_thread(self.shelf.refresh)
         if self._beside and self.shelf.trouble:  # others answer: better not to share the socket with them
             raise VersionRejected("; ".join(f"{model}: {said}" for model, said in self.shelf.trouble.items()))
-        self._following = asyncio.create_task(self.shelf.follow(self.settings.poll_interval_s, self._join))
+        self._following = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
         """Answers and records what is under way, then gives everything back."""
         self.draining = True
         if self._following is not None:
             self._following.cancel()
+        if self._deaf is not None:
+            self._deaf()
         for served in self.shelf.served.values():
             await served.lane.close()
         if self._scribe is not None:
@@ -110,6 +116,20 @@ class Process:
             self._serve(model)
             await asyncio.to_thread(self.shelf.refresh)
         return self.shelf.find(model)
+
+    async def _follow(self) -> None:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        def heard() -> None:
+            with suppress(RuntimeError):  # the loop is closed already
+                loop.call_soon_threadsafe(woken.set)
+
+        self._deaf = self.assay.database.listen(heard)
+        interval_s = self.settings.poll_interval_s
+        # who is told looks only in case that he was not
+        await self.shelf.follow(
+            interval_s if self._deaf is None else max(interval_s, TOLD_INTERVAL_S), self._join, woken
+        )
 
     def _check_schedules(self) -> None:
         """Raises ModelNotFound where a schedule is for a model that the application does not declare."""

@@ -16,7 +16,7 @@ from assay.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )  # fmt: skip
-from assay.store.record.recorder import Values
+from assay.store.database import Values
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -19,7 +19,7 @@ import msgspec
 from assay.clock import iso, now_us
 from assay.errors import AlreadyServing, AssayError, NotLoopback, PortTaken
 from assay.jobs.schedule import schedules_of
-from assay.settings import Settings, settings_faults, settings_for
+from assay.settings import Settings, concealed, settings_faults, settings_for
 from assay.sources.application import Application
 from assay.web.keeping.children import Plan, report
 from assay.web.keeping.notice import Notice
@@ -36,6 +36,7 @@ def serve(folder: Path, told: dict[str, Any], announce: Callable[[str, str], Non
     `announce` is called with the application's name and address once the port is ours.
     Raises NotLoopback, PortTaken, AlreadyServing or ApplicationInvalid before anything is started.
     """
+    told = concealed(told)
     application = Application.at(folder)
     settings = settings_for(application.folder, **told)
     if not settings.open and not is_loopback(settings.host):

@@ -10,7 +10,7 @@ import msgspec
 from assay.app.receiving import Receiving
 from assay.domain.given.upload import TYPES, Format, Upload
 from assay.errors import AssayError, BodyCutOff, BodyTooLarge, ParameterInvalid, UnsupportedEncoding, UnsupportedFile
-from assay.store.quarantine import Draft
+from assay.store.files.quarantine import Draft
 from assay.web.predictions import reply
 from assay.web.process import Process
 from assay.web.requests import REMEMBERED_OF_REFUSED, Receive, Request, Send

@@ -13,7 +13,7 @@ import pytest
 from assay.cli.commands.jobs import MOST_LISTED, STATES
 from assay.domain import job as domain
 from assay.store.audit import Audit
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.paging import MAX_LIMIT, Window
 from assay.store.work.jobs import Jobs
 from tests import chores
@@ -21,14 +21,14 @@ from tests.cli.conftest import PROGRAM, Run, as_json, run
 
 
 @pytest.fixture
-def database(home: Path) -> Iterator[Database]:
-    made = Database(home / "assay.db")
+def database(home: Path) -> Iterator[Sqlite]:
+    made = Sqlite(home / "assay.db")
     yield made
     made.close()
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
+def jobs(database: Sqlite) -> Jobs:
     return Jobs(database)
 
 
@@ -94,7 +94,7 @@ def test_the_log_alone_is_shown_where_that_is_wanted(assay: Run, jobs: Jobs) -> 
     assert as_json(assay("jobs", job.id, "--log", "--json")) == {"log": "step one\n"}
 
 
-def test_a_job_is_canceled_and_tried_again(assay: Run, jobs: Jobs, database: Database) -> None:
+def test_a_job_is_canceled_and_tried_again(assay: Run, jobs: Jobs, database: Sqlite) -> None:
     made = jobs.add(chores.chore())
     assert as_json(assay("jobs", made.id, "--cancel", "--json"))["state"] == "canceled"
     assert as_json(assay("jobs", made.id, "--retry", "--json"))["state"] == "queued"

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from assay.recipes import one_hot
 from assay.serving.engines.child import PipelineEngine, serve
 from assay.serving.engines.hosts import _LENGTH, Load, Reply, Run
-from assay.store.formats import dump_pipeline
+from assay.store.files.formats import dump_pipeline
 from tests import tiny
 
 COLUMNS: dict[str, list[Any]] = {"carat": [1.0, 2.0], "cut": ["Ideal", "Fair"], "color": ["D", "E"]}

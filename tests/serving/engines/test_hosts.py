@@ -14,7 +14,7 @@ import pytest
 from assay.app import Assay
 from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut
 from assay.serving.engines.hosts import HostEngine, Load
-from assay.store.formats import dump_pipeline
+from assay.store.files.formats import dump_pipeline
 from tests import tiny
 
 COLUMNS: dict[str, list[Any]] = {"carat": [1.0, 2.0], "cut": ["Ideal", "Fair"], "color": ["D", "E"]}

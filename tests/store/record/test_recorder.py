@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assay.clock import new_id
 from assay.errors import AlreadyAnswered, StoreUnavailable, Unstorable
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.paging import Window
 from assay.store.record.exchanges import Exchanges
 from assay.store.record.predictions import Predictions
@@ -22,7 +22,7 @@ from tests import rows
 
 
 @pytest.fixture
-def recorder(database: Database) -> Recorder:
+def recorder(database: Sqlite) -> Recorder:
     return Recorder(database)
 
 
@@ -38,26 +38,26 @@ def unstorable() -> Entry:
     return Entry(rows.exchange_values(), [rows.prediction_values(position=2**70)])
 
 
-def kept(database: Database, entry: Entry) -> tuple[bool, int]:
+def kept(database: Sqlite, entry: Entry) -> tuple[bool, int]:
     """Whether the entry's exchange is there, and how many of its predictions."""
     assert entry.exchange is not None
     found = [Predictions(database).find(row[0]) for row in entry.predictions]
     return Exchanges(database).find(entry.exchange[0]) is not None, sum(one is not None for one in found)
 
 
-def test_an_entry_is_there_for_everybody_once_it_is_done(database: Database, recorder: Recorder) -> None:
+def test_an_entry_is_there_for_everybody_once_it_is_done(database: Sqlite, recorder: Recorder) -> None:
     entry = good(3)
     recorder.record([entry])
     assert entry.done
     assert entry.error is None
-    other = Database(database.path)
+    other = Sqlite(database.path)
     assert kept(other, entry) == (True, 3)
     other.close()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 @given(st.lists(st.integers(0, 300), max_size=8))
-def test_groups_of_any_size_are_written_whole(database: Database, counts: list[int]) -> None:
+def test_groups_of_any_size_are_written_whole(database: Sqlite, counts: list[int]) -> None:
     recorder = Recorder(database)
     entries = [good(count) for count in counts]
     recorder.record(entries)
@@ -65,7 +65,7 @@ def test_groups_of_any_size_are_written_whole(database: Database, counts: list[i
     recorder.close()
 
 
-def test_entries_of_many_threads_are_all_done_and_bad_ones_fail_alone(database: Database, recorder: Recorder) -> None:
+def test_entries_of_many_threads_are_all_done_and_bad_ones_fail_alone(database: Sqlite, recorder: Recorder) -> None:
     entries: list[list[Entry]] = [[] for _ in range(8)]
 
     def work(mine: list[Entry], seed: int) -> None:
@@ -90,9 +90,7 @@ def test_entries_of_many_threads_are_all_done_and_bad_ones_fail_alone(database: 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(st.lists(st.booleans(), min_size=1, max_size=12))
-def test_in_one_group_every_good_entry_is_kept_and_every_bad_one_refused(
-    database: Database, pattern: list[bool]
-) -> None:
+def test_in_one_group_every_good_entry_is_kept_and_every_bad_one_refused(database: Sqlite, pattern: list[bool]) -> None:
     recorder = Recorder(database)
     entries = [good() if well else unstorable() for well in pattern]
     recorder.record(entries)
@@ -105,7 +103,7 @@ def test_in_one_group_every_good_entry_is_kept_and_every_bad_one_refused(
     "wrong", [{"path": "\ud800"}, {"status": 2**64}, {"id": None}, {"status": object()}, {"request": None}]
 )
 def test_whatever_cannot_be_stored_is_refused_and_nothing_of_it_kept(
-    database: Database, recorder: Recorder, wrong: dict[str, Any]
+    database: Sqlite, recorder: Recorder, wrong: dict[str, Any]
 ) -> None:
     bad, well = Entry(rows.exchange_values(**wrong), [rows.prediction_values()]), good()
     recorder.record([bad, well])
@@ -114,9 +112,7 @@ def test_whatever_cannot_be_stored_is_refused_and_nothing_of_it_kept(
     assert Predictions(database).find(bad.predictions[0][0]) is None
 
 
-def test_a_key_that_was_used_is_told_from_a_record_that_cannot_be_stored(
-    database: Database, recorder: Recorder
-) -> None:
+def test_a_key_that_was_used_is_told_from_a_record_that_cannot_be_stored(database: Sqlite, recorder: Recorder) -> None:
     first, second = (Entry(rows.exchange_values(idempotency_key="k"), [rows.prediction_values()]) for _ in range(2))
     recorder.record([first, second, third := good()])
     assert (first.error, third.error) == (None, None)
@@ -128,7 +124,7 @@ def test_a_key_that_was_used_is_told_from_a_record_that_cannot_be_stored(
     assert found.id == first.exchange[0]
 
 
-def test_predictions_can_be_kept_without_an_exchange(database: Database, recorder: Recorder) -> None:
+def test_predictions_can_be_kept_without_an_exchange(database: Sqlite, recorder: Recorder) -> None:
     recorder.record([Entry(None, [rows.prediction_values()])])
     assert Exchanges(database).page(Window()).entries == []
     assert len(Predictions(database).page(Window()).entries) == 1
@@ -138,9 +134,7 @@ def test_nothing_to_record_is_recorded_at_once(recorder: Recorder) -> None:
     recorder.record([])
 
 
-def test_a_store_that_fails_fails_every_entry_and_works_again_when_it_is_back(
-    tmp_path: Path, database: Database
-) -> None:
+def test_a_store_that_fails_fails_every_entry_and_works_again_when_it_is_back(tmp_path: Path, database: Sqlite) -> None:
     recorder = Recorder(database)
     away = tmp_path / "away.db"
     database.engine.dispose()
@@ -159,7 +153,7 @@ def test_a_store_that_fails_fails_every_entry_and_works_again_when_it_is_back(
 
 
 def test_a_lock_that_fails_is_a_failing_store_too(tmp_path: Path) -> None:
-    database = Database(tmp_path / "other.db")
+    database = Sqlite(tmp_path / "other.db")
     os.close(database._lock_file)
     recorder = Recorder(database)
     entry = good()
@@ -172,7 +166,7 @@ def test_a_lock_that_fails_is_a_failing_store_too(tmp_path: Path) -> None:
     assert isinstance(entry.error, StoreUnavailable)
 
 
-def test_after_closing_it_can_be_used_again(database: Database, recorder: Recorder) -> None:
+def test_after_closing_it_can_be_used_again(database: Sqlite, recorder: Recorder) -> None:
     recorder.record([good()])
     recorder.close()
     recorder.close()
@@ -181,13 +175,7 @@ def test_after_closing_it_can_be_used_again(database: Database, recorder: Record
     recorder.close()
 
 
-def test_its_own_connection_syncs_every_commit(recorder: Recorder) -> None:
-    recorder.record([good()])
-    assert recorder._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
-    recorder.close()
-
-
-def test_nothing_is_durable_in_a_log_file_that_was_deleted(database: Database) -> None:
+def test_nothing_is_durable_in_a_log_file_that_was_deleted(database: Sqlite) -> None:
     recorder = Recorder(database)
     first, second = good(), good()
     recorder.record([first])

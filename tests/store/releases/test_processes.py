@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from assay.clock import new_id, now_us
-from assay.store.database import Database
+from assay.store.databases.sqlite import Sqlite
 from assay.store.releases.processes import FORGOTTEN_US, SILENT_US, Processes, WebProcess
 
 
@@ -14,7 +14,7 @@ def process(**told: int) -> WebProcess:
     return WebProcess(id=new_id(), host="here", boot="now", **known)
 
 
-def test_who_joined_is_heard_of_until_it_leaves(database: Database) -> None:
+def test_who_joined_is_heard_of_until_it_leaves(database: Sqlite) -> None:
     processes = Processes(database)
     first, second = process(pid=1), process(pid=2)
     processes.join(first)
@@ -24,7 +24,7 @@ def test_who_joined_is_heard_of_until_it_leaves(database: Database) -> None:
     assert processes.heard_of() == [second]
 
 
-def test_who_is_silent_is_not_heard_of_until_its_next_sign_of_life(database: Database) -> None:
+def test_who_is_silent_is_not_heard_of_until_its_next_sign_of_life(database: Sqlite) -> None:
     processes = Processes(database)
     silent = process(seen_at=now_us() - SILENT_US - 1)
     processes.join(silent)
@@ -33,7 +33,7 @@ def test_who_is_silent_is_not_heard_of_until_its_next_sign_of_life(database: Dat
     assert [one.id for one in processes.heard_of()] == [silent.id]
 
 
-def test_who_was_forgotten_counts_again_with_its_next_sign_of_life(database: Database) -> None:
+def test_who_was_forgotten_counts_again_with_its_next_sign_of_life(database: Sqlite) -> None:
     processes = Processes(database)
     old = process(seen_at=now_us() - FORGOTTEN_US - 1)
     processes.join(old)

@@ -15,7 +15,8 @@ from sqlalchemy import inspect, text
 
 from assay.errors import SchemaTooNew
 from assay.store import schema
-from assay.store.database import Database, metadata
+from assay.store.database import metadata
+from assay.store.databases.sqlite import Sqlite
 from tests.architecture.tree import PACKAGE
 
 for found in sorted((PACKAGE / "store").rglob("*.py")):  # whatever declares a table has declared it from here on
@@ -25,16 +26,16 @@ TABLES = set(metadata.tables)
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Database:
-    return Database(tmp_path / "empty.db")
+def empty(tmp_path: Path) -> Sqlite:
+    return Sqlite(tmp_path / "empty.db")
 
 
-def tables(database: Database) -> set[str]:
+def tables(database: Sqlite) -> set[str]:
     with database.reading() as connection:
         return set(inspect(connection).get_table_names())
 
 
-def test_an_empty_store_is_brought_to_todays_schema(empty: Database) -> None:
+def test_an_empty_store_is_brought_to_todays_schema(empty: Sqlite) -> None:
     with empty.reading() as connection:
         assert schema.current(connection) is None
     schema.upgrade(empty)
@@ -43,7 +44,7 @@ def test_an_empty_store_is_brought_to_todays_schema(empty: Database) -> None:
         assert schema.current(connection) == schema.HEAD
 
 
-def test_the_migrations_make_what_the_tables_declare(database: Database) -> None:
+def test_the_migrations_make_what_the_tables_declare(database: Sqlite) -> None:
     with database.reading() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
@@ -51,7 +52,7 @@ def test_the_migrations_make_what_the_tables_declare(database: Database) -> None
         assert compare_metadata(context, metadata) == []
 
 
-def test_upgrading_again_changes_nothing(database: Database) -> None:
+def test_upgrading_again_changes_nothing(database: Sqlite) -> None:
     with database.reading() as connection:
         before = connection.execute(text("SELECT name, sql FROM sqlite_master ORDER BY name")).all()
     schema.upgrade(database)
@@ -59,14 +60,14 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
         assert connection.execute(text("SELECT name, sql FROM sqlite_master ORDER BY name")).all() == before
 
 
-def test_a_store_of_a_newer_assay_is_left_alone(database: Database) -> None:
+def test_a_store_of_a_newer_assay_is_left_alone(database: Sqlite) -> None:
     with database.writing() as connection:
         connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(SchemaTooNew, match="9999"):
         schema.upgrade(database)
 
 
-def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Database) -> None:
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Sqlite) -> None:
     with empty.writing() as connection:
         connection.execute(text("CREATE TABLE rollouts (stranger INTEGER)"))
     with pytest.raises(Exception, match="rollouts"):
@@ -74,11 +75,11 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Database) -> None:
     assert tables(empty) == {"rollouts"}
 
 
-def test_two_that_upgrade_at_once_both_succeed(empty: Database) -> None:
+def test_two_that_upgrade_at_once_both_succeed(empty: Sqlite) -> None:
     failed: list[BaseException] = []
 
     def upgrade() -> None:
-        mine = Database(empty.path)
+        mine = Sqlite(empty.path)
         try:
             schema.upgrade(mine)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the test shall see it
@@ -87,8 +88,8 @@ def test_two_that_upgrade_at_once_both_succeed(empty: Database) -> None:
             mine.close()
 
     code = (
-        "from pathlib import Path; from assay.store import schema; from assay.store.database import Database;"
-        f" schema.upgrade(Database(Path({str(empty.path)!r})))"
+        "from pathlib import Path; from assay.store import schema; from assay.store.databases.sqlite import Sqlite;"
+        f" schema.upgrade(Sqlite(Path({str(empty.path)!r})))"
     )
     other = subprocess.Popen([sys.executable, "-c", code])
     thread = threading.Thread(target=upgrade)
@@ -99,10 +100,10 @@ def test_two_that_upgrade_at_once_both_succeed(empty: Database) -> None:
     assert tables(empty) == TABLES | {schema.VERSION_TABLE}
 
 
-def test_a_store_that_is_up_to_date_does_not_pay_for_alembic(database: Database) -> None:
+def test_a_store_that_is_up_to_date_does_not_pay_for_alembic(database: Sqlite) -> None:
     code = (
-        "import sys; from pathlib import Path; from assay.store import schema; from assay.store.database import Database;"
-        f" schema.upgrade(Database(Path({str(database.path)!r}))); print('alembic' in sys.modules)"
+        "import sys; from pathlib import Path; from assay.store import schema; from assay.store.databases.sqlite import Sqlite;"
+        f" schema.upgrade(Sqlite(Path({str(database.path)!r}))); print('alembic' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "False"

@@ -16,7 +16,7 @@ from assay.cli import show
 from assay.errors import AssayError
 from assay.settings import Settings
 from assay.sources.application import Application
-from assay.store.database import WAL_RESET_FIXED, Database
+from assay.store.databases.library import WAL_RESET_FIXED, library
 
 State = Literal["ok", "warn", "fail"]
 PYTHONS = ((3, 11), (3, 15))
@@ -69,8 +69,8 @@ def python() -> Check:
 
 def sqlite() -> Check:
     """Whether the SQLite library is without the WAL-reset defect."""
-    found = "SQLite " + ".".join(str(part) for part in Database.library())
-    if Database.library() >= WAL_RESET_FIXED:
+    found = "SQLite " + ".".join(str(part) for part in library())
+    if library() >= WAL_RESET_FIXED:
         return Check(name="sqlite", state="ok", found=found)
     fixed = ".".join(str(part) for part in WAL_RESET_FIXED)
     found += " has the WAL-reset defect; the lock file, by which writers take turns, keeps it from happening."

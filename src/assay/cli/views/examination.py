@@ -12,8 +12,9 @@ from assay.serving.loaded import Loader
 from assay.settings import Settings, settings_for
 from assay.sources.application import Application
 from assay.store import schema
-from assay.store.artifacts import Artifacts
 from assay.store.database import Database
+from assay.store.databases import open_database
+from assay.store.files.artifacts import Artifacts, artifacts_at
 from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 
@@ -24,7 +25,7 @@ def examine(folder: Path, told: dict[str, Any]) -> list[Check]:
     settings = settings_for(application.folder, **told)
     home = settings.home or application.folder / ".assay"
     checks = [python(), sqlite(), *libraries(), unsafe(settings), *models(application), disk(home)]
-    if not (home / "assay.db").exists():
+    if settings.database_url is None and not (home / "assay.db").exists():
         todo = "`assay train APP` makes it."
         return [*checks, Check(name="home", state="warn", found=f"Nothing is kept in {home} yet.", todo=todo)]
     return [*checks, permissions(home), *store(application, home, settings)]
@@ -32,13 +33,13 @@ def examine(folder: Path, told: dict[str, Any]) -> list[Check]:
 
 def store(application: Application, home: Path, settings: Settings) -> Iterator[Check]:
     """Whether the store is sound and durable, and every version in it whole."""
-    database = Database(home / "assay.db", synchronous="OFF" if "no-sync" in settings.unsafe else "FULL")
+    database = open_database(settings.database_url or home / "assay.db", durable="no-sync" not in settings.unsafe)
     try:
         checks = [_told("schema", lambda: _schema(database)), _told("store", lambda: _sound(database))]
         checks.append(_told("durability", lambda: _durable(database)))
         yield from checks
         if all(check.state == "ok" for check in checks[:2]):
-            yield from _versions(database, Artifacts(home / "artifacts"), application, settings)
+            yield from _versions(database, artifacts_at(settings.artifacts, home), application, settings)
     finally:
         database.close()
 
@@ -61,16 +62,15 @@ def _schema(database: Database) -> Check:
 
 
 def _sound(database: Database) -> Check:
-    found, _, _ = database.health()
+    found = database.health().faults
     if not found:
-        return Check(name="store", state="ok", found="SQLite finds its pages sound")
+        said = {"sqlite": "SQLite finds its pages sound", "postgresql": "PostgreSQL answers"}
+        return Check(name="store", state="ok", found=said[database.kind])
     return Check(name="store", state="fail", found="; ".join(found[:3]), todo="Restore the home folder from a backup.")
 
 
 def _durable(database: Database) -> Check:
-    _, mode, level = database.health()
-    found = f"journal_mode={mode}, synchronous={ {0: 'OFF', 1: 'NORMAL', 2: 'FULL'}.get(level, level) }"
-    sound = mode == "wal" and level == 2
+    _, sound, found = database.health()
     todo = "" if sound else "Answers may be lost with the power: remove `no-sync` from the setting `unsafe`."
     return Check(name="durability", state="ok" if sound else "fail", found=found, todo=todo)
 

@@ -25,7 +25,7 @@ class PipelineEngine:
     def __init__(self, load: Load) -> None:
         import polars as pl  # noqa: PLC0415 - only a child with a native pipeline pays for it
 
-        from assay.store.formats import load_pipeline  # noqa: PLC0415 - as above
+        from assay.store.files.formats import load_pipeline  # noqa: PLC0415 - as above
 
         kinds = {"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
         self._schema = {name: kinds.get(field.kind, pl.String) for name, field in load.contract.fields.items()}

@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, Row, String, Table, select, text
 
 from assay.domain.exchange import Exchange
-from assay.store.database import Database, metadata
+from assay.store.database import Database, Id, metadata
 from assay.store.paging import Page, Window, cursor_of, window
 from assay.store.record.predictions import LOOK_BACK, first_id
 
 exchanges = Table(
     "exchanges", metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("method", String(16), nullable=False),
     Column("path", String, nullable=False),
@@ -29,6 +29,8 @@ exchanges = Table(
     Column("replay_of", String(32)),
     Index("ix_exchanges_idempotency_key", "idempotency_key", unique=True,
           sqlite_where=text("idempotency_key IS NOT NULL"), postgresql_where=text("idempotency_key IS NOT NULL")),
+    # what went well is not worth an entry an answer
+    Index("ix_exchanges_refused", "status", "id", sqlite_where=text("status >= 400"), postgresql_where=text("status >= 400")),
 )  # fmt: skip
 
 PAGE_BYTES = 8 << 20

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Float, Integer, Row, String, Table, func, select
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, Row, String, Table, func, select
 
 from assay.domain.prediction import Role
-from assay.store.database import Database, metadata
+from assay.store.database import Database, Id, metadata
 from assay.store.paging import Page, Window, page_of, window
 
 predictions = Table(
     "predictions", metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("model", String(64), nullable=False),
     Column("version", Integer, nullable=False),
@@ -22,8 +22,10 @@ predictions = Table(
     Column("answer", String, nullable=False),  # JSON
     Column("value", Float(53)),  # the headline number of the answer
     Column("took_us", BigInteger, nullable=False),
-    Column("exchange", String(32)),
+    Column("exchange", Id),
     Column("position", Integer, nullable=False),  # of the row within its exchange
+    Index("ix_predictions_version", "model", "version", "role", "id"),
+    Index("ix_predictions_exchange", "exchange"),
 )  # fmt: skip
 
 COLUMNS: tuple[str, ...] = tuple(predictions.columns.keys())

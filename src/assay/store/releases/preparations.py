@@ -82,6 +82,7 @@ class Preparations:
                     raise PromotionInProgress(model, row.version)
                 settle(connection, row.id, "aborted", f"overtaken by version {version}")
             made = connection.execute(insert(preparations).values(values).returning(preparations.c.sequence)).scalar()
+            self._database.tell(connection)
         return msgspec.structs.replace(found, sequence=int(made or 0))
 
     def newest(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, insert, select, update
 
-from assay.clock import now_us
 from assay.store.database import Database, metadata
 
 processes = Table(
@@ -43,13 +42,14 @@ class Processes:
     def join(self, process: WebProcess) -> None:
         """Counts from now on, and forgets those that have been silent for an hour."""
         with self._database.writing() as connection:
-            connection.execute(delete(processes).where(processes.c.seen_at < now_us() - FORGOTTEN_US))
-            connection.execute(insert(processes).values(msgspec.structs.asdict(process)))
+            now = self._database.now(connection)
+            connection.execute(delete(processes).where(processes.c.seen_at < now - FORGOTTEN_US))
+            connection.execute(insert(processes).values(msgspec.structs.asdict(process) | {"seen_at": now}))
 
     def beat(self, process: WebProcess) -> None:
         """A sign of life; a process that had been forgotten counts again."""
-        seen = now_us()
         with self._database.writing() as connection:
+            seen = self._database.now(connection)
             known = update(processes).where(processes.c.id == process.id).values(seen_at=seen)
             if connection.execute(known).rowcount == 0:
                 values = msgspec.structs.asdict(msgspec.structs.replace(process, seen_at=seen))
@@ -62,10 +62,7 @@ class Processes:
 
     def heard_of(self) -> list[WebProcess]:
         """Those that gave a sign of life lately, the oldest first."""
-        query = (
-            select(processes)
-            .where(processes.c.seen_at > now_us() - SILENT_US)
-            .order_by(processes.c.started_at, processes.c.id)
-        )
         with self._database.reading() as connection:
+            lately = processes.c.seen_at > self._database.now(connection) - SILENT_US
+            query = select(processes).where(lately).order_by(processes.c.started_at, processes.c.id)
             return [WebProcess(**row._mapping) for row in connection.execute(query)]

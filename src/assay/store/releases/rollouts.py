@@ -57,6 +57,7 @@ class Rollouts:
     def append(self, rollout: Rollout) -> Rollout:
         """Decides; `previous` is filled in from the row that ruled until now."""
         with self._database.writing() as connection:
+            self._database.tell(connection)
             return append(connection, rollout)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from assay.errors import SchemaTooNew
 from assay.store.database import Database
 
-HEAD = "0002"
+HEAD = "0003"
 VERSION_TABLE = "schema_version"
 
 

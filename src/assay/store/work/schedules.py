@@ -70,6 +70,11 @@ class Schedules:
         with self._database.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(queue.jobs).where(mine)).scalar() or 0)
 
+    def now(self) -> int:
+        """The time of the day in microseconds, by the clock that all schedulers share."""
+        with self._database.reading() as connection:
+            return self._database.now(connection)
+
     def _find(self, name: str) -> Known | None:
         with self._database.reading() as connection:
             return _known(connection, name)

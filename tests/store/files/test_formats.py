@@ -21,7 +21,7 @@ from xgboost import XGBRegressor
 
 from assay.errors import ArtifactRejected
 from assay.recipes import Derive, in_stages, on_log_target
-from assay.store.formats import FORMATS, check_graph, dump_pipeline, dump_rows, load_pipeline, load_rows
+from assay.store.files.formats import FORMATS, check_graph, dump_pipeline, dump_rows, load_pipeline, load_rows
 
 ROWS = np.arange(1, 41, dtype=float).reshape(20, 2)
 TARGET = ROWS.sum(axis=1) ** 2

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.errors import ArtifactRejected
-from assay.store.artifacts import Artifacts
+from assay.store.files.artifacts import Artifacts
 
 
 @pytest.fixture

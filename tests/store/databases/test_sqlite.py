@@ -12,15 +12,16 @@ import pytest
 from sqlalchemy import Connection, text
 
 from assay.errors import AssayError, StoreUnavailable
-from assay.store.database import WAL_RESET_FIXED, Database
+from assay.store.databases.library import WAL_RESET_FIXED, library
+from assay.store.databases.sqlite import Sqlite
 
 FULL = 2
 ADD = """
 import sys
 from pathlib import Path
 from sqlalchemy import text
-from assay.store.database import Database
-database = Database(Path(sys.argv[1]))
+from assay.store.databases.sqlite import Sqlite
+database = Sqlite(Path(sys.argv[1]))
 for _ in range(50):
     with database.writing() as connection:
         counted = connection.execute(text("SELECT n FROM counter")).scalar_one()
@@ -29,20 +30,20 @@ database.close()
 """
 
 
-def counter(database: Database) -> int:
+def counter(database: Sqlite) -> int:
     with database.reading() as connection:
         return int(connection.execute(text("SELECT n FROM counter")).scalar_one())
 
 
 @pytest.fixture
-def counting(database: Database) -> Database:
+def counting(database: Sqlite) -> Sqlite:
     with database.writing() as connection:
         connection.execute(text("CREATE TABLE counter (n INTEGER)"))
         connection.execute(text("INSERT INTO counter VALUES (0)"))
     return database
 
 
-def test_every_connection_syncs_every_commit(database: Database) -> None:
+def test_every_connection_syncs_every_commit(database: Sqlite) -> None:
     for raw in (database.connect(), database.connect(checkpointing=True)):
         assert raw.execute("PRAGMA synchronous").fetchone()[0] == FULL
         assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -53,7 +54,7 @@ def test_every_connection_syncs_every_commit(database: Database) -> None:
             assert connection.execute(text("PRAGMA synchronous")).scalar_one() == FULL
 
 
-def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(database: Database) -> None:
+def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(database: Sqlite) -> None:
     for told, pages in ((True, 1000), (False, 0)):
         raw = database.connect(checkpointing=told)
         assert raw.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == pages
@@ -61,21 +62,21 @@ def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(database: Data
 
 
 def test_the_sync_can_be_switched_off_to_prove_that_it_matters(tmp_path: Path) -> None:
-    unsafe = Database(tmp_path / "unsafe.db", synchronous="OFF")
+    unsafe = Sqlite(tmp_path / "unsafe.db", synchronous="OFF")
     raw = unsafe.connect()
     assert raw.execute("PRAGMA synchronous").fetchone()[0] == 0
     raw.close()
     unsafe.close()
 
 
-def test_a_block_that_fails_leaves_nothing_behind(counting: Database) -> None:
+def test_a_block_that_fails_leaves_nothing_behind(counting: Sqlite) -> None:
     with pytest.raises(RuntimeError), counting.writing() as connection:
         connection.execute(text("UPDATE counter SET n = 5"))
         raise RuntimeError
     assert counter(counting) == 0
 
 
-def test_a_process_whose_fence_is_down_writes_nothing_and_reads_on(counting: Database) -> None:
+def test_a_process_whose_fence_is_down_writes_nothing_and_reads_on(counting: Sqlite) -> None:
     class Fenced(AssayError):
         """No more."""
 
@@ -91,7 +92,7 @@ def test_a_process_whose_fence_is_down_writes_nothing_and_reads_on(counting: Dat
     assert counter(counting) == 1
 
 
-def test_a_reader_keeps_its_view_while_others_write(counting: Database) -> None:
+def test_a_reader_keeps_its_view_while_others_write(counting: Sqlite) -> None:
     with counting.reading() as reader:
         assert reader.execute(text("SELECT n FROM counter")).scalar_one() == 0
         with counting.writing() as writer:
@@ -100,7 +101,7 @@ def test_a_reader_keeps_its_view_while_others_write(counting: Database) -> None:
     assert counter(counting) == 5
 
 
-def test_threads_and_processes_that_write_at_once_lose_nothing(counting: Database) -> None:
+def test_threads_and_processes_that_write_at_once_lose_nothing(counting: Sqlite) -> None:
     def add() -> None:
         for _ in range(50):
             with counting.writing() as connection:
@@ -117,14 +118,14 @@ def test_threads_and_processes_that_write_at_once_lose_nothing(counting: Databas
     assert counter(counting) == 200
 
 
-def test_a_failing_statement_is_a_failing_store(database: Database) -> None:
+def test_a_failing_statement_is_a_failing_store(database: Sqlite) -> None:
     with pytest.raises(StoreUnavailable, match="no such table"), database.reading() as connection:
         connection.execute(text("SELECT * FROM nowhere"))
 
 
 def test_a_file_that_is_no_database_is_a_failing_store(tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_bytes(b"this is not a database, whatever it is called" * 100)
-    broken = Database(tmp_path / "broken.db")
+    broken = Sqlite(tmp_path / "broken.db")
     with pytest.raises(StoreUnavailable):
         broken.connect()
     with pytest.raises(StoreUnavailable), broken.reading():
@@ -132,7 +133,7 @@ def test_a_file_that_is_no_database_is_a_failing_store(tmp_path: Path) -> None:
     broken.close()
 
 
-def test_errors_of_the_caller_pass_unchanged(database: Database) -> None:
+def test_errors_of_the_caller_pass_unchanged(database: Sqlite) -> None:
     class Mine(AssayError):
         """Mine."""
 
@@ -142,17 +143,17 @@ def test_errors_of_the_caller_pass_unchanged(database: Database) -> None:
 
 def test_the_library_is_one_without_the_defect_where_the_wheel_is_installed() -> None:
     pytest.importorskip("pysqlite3", reason="needs the wheel that carries an SQLite of its own")
-    assert Database.library() >= WAL_RESET_FIXED
+    assert library() >= WAL_RESET_FIXED
 
 
 def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
-    database = Database(tmp_path / "assay.db")
+    database = Sqlite(tmp_path / "assay.db")
     database.close()
     database.close()
 
 
 def test_nobody_waits_for_ever_for_a_lock_that_another_process_holds(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Sqlite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assay.store.database.BUSY_TIMEOUT_S", 0.2)
     with database.path.with_name(database.path.name + ".lock").open("rb+") as held:
@@ -164,7 +165,7 @@ def test_nobody_waits_for_ever_for_a_lock_that_another_process_holds(
 
 
 @pytest.mark.parametrize("ending", ["", ".lock"])
-def test_a_store_whose_file_is_gone_neither_reads_nor_writes(database: Database, ending: str) -> None:
+def test_a_store_whose_file_is_gone_neither_reads_nor_writes(database: Sqlite, ending: str) -> None:
     database.path.with_name(database.path.name + ending).unlink()
     with pytest.raises(StoreUnavailable, match="moved or deleted"), database.reading():
         pass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import BodyTooLarge, StorageFull
-from assay.store.quarantine import Quarantine, check_room, noticing_a_full_disk
+from assay.store.files.quarantine import Quarantine, check_room, noticing_a_full_disk
 
 
 def test_a_draft_is_what_was_written(tmp_path: Path) -> None:

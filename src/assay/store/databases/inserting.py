@@ -1,0 +1,93 @@
+"""The record's way into SQLite: multi-row inserts on one connection, which alone checkpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import StoreUnavailable, Unstorable
+from assay.store.database import Values
+from assay.store.databases.library import identity, sqlite
+from assay.store.record import exchanges, predictions
+
+if TYPE_CHECKING:
+    from assay.store.databases.sqlite import Sqlite
+
+# Chunks are powers of two, so that a handful of prepared statements serves every group.
+CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)
+
+
+class SqliteWriter:
+    """Multi-row inserts on one connection; after a failure it is never trusted again (a failed sync must not be retried)."""
+
+    def __init__(self, database: Sqlite) -> None:
+        self._database = database
+        self._connection: Any = None
+        self._log_path = f"{database.path}-wal"
+        self._log: tuple[int, int] | None = None  # the log file that our connection has open
+
+    def write(self, asked: list[Values], answered: list[Values]) -> None:
+        """As `Writer.write` has it."""
+        try:
+            with self._database.turn():
+                self._insert(asked, answered)
+        except sqlite.IntegrityError as refused:
+            raise Unstorable(f"The record cannot be stored: {refused}.") from refused
+        except StoreUnavailable:
+            self.forget()
+            raise
+        except sqlite.OperationalError as failed:
+            self.forget()
+            raise StoreUnavailable(f"The record could not be written: {failed}.") from failed
+
+    def forget(self) -> None:
+        """Gives the connection back, and those of readers, who must not go on with files that are no longer there."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._database.engine.dispose()
+            try:
+                connection.close()
+            except sqlite.Error:
+                return
+
+    def _insert(self, asked: list[Values], answered: list[Values]) -> None:
+        if self._connection is None:
+            self._connection = self._database.connect(checkpointing=True)
+            self._log = None
+        elif self._log is not None and identity(self._log_path) != self._log:
+            raise StoreUnavailable("The store's log file was moved or deleted while it was in use.")
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            _insert(execute, PLAIN_EXCHANGE_INSERTS, [row for row in asked if len(row) == PLAIN])
+            _insert(execute, EXCHANGE_INSERTS, [row for row in asked if len(row) != PLAIN])
+            _insert(execute, PREDICTION_INSERTS, answered)
+            execute("COMMIT")
+            self._log = self._log or identity(self._log_path)
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+
+def _inserts(table: str, columns: tuple[str, ...]) -> dict[int, str]:
+    row = "(" + ",".join("?" * len(columns)) + ")"
+    head = f"INSERT INTO {table} ({','.join(columns)}) VALUES "  # noqa: S608 - names from our own tables, no input
+    return {size: head + ",".join([row] * size) for size in CHUNKS}
+
+
+EXCHANGE_INSERTS = _inserts("exchanges", exchanges.COLUMNS)
+PLAIN_EXCHANGE_INSERTS = _inserts("exchanges", exchanges.PLAIN_COLUMNS)
+PLAIN = len(exchanges.PLAIN_COLUMNS)
+PREDICTION_INSERTS = _inserts("predictions", predictions.COLUMNS)
+
+
+def _insert(execute: Any, inserts: dict[int, str], rows: list[Values]) -> None:
+    """Multi-row inserts: the interpreter's lock is given up once a statement, not once a row."""
+    at = 0
+    for size in CHUNKS:
+        while len(rows) - at >= size:
+            flat: list[Any] = []
+            for row in rows[at : at + size]:
+                flat += row
+            execute(inserts[size], flat)
+            at += size
