@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import bulk, latency, memory, serving
+from bench import bulk, databases, latency, memory, serving
 from bench.install import place
 from bench.results import Figures, Table, append, conditions, show, write_page
 from bench.subject import Plan, Subject, prepare
 
 MEASURES: dict[str, Callable[[Subject], Iterator[Figures]]] = {
     "serving": serving.measure, "bulk": bulk.measure, "latency": latency.measure, "memory": memory.measure,
+    "databases": databases.measure,
 }  # fmt: skip
 TABLES: dict[str, Callable[[list[Figures]], list[Table]]] = {
     "serving": serving.tables, "bulk": bulk.tables, "latency": latency.tables, "memory": memory.tables,
+    "databases": databases.tables,
 }  # fmt: skip
 PAGE = "page"
 

@@ -10,7 +10,13 @@ from pathlib import Path
 
 MODEL = ("scikit-learn==1.9.1", "xgboost-cpu==3.2.0", "numpy==2.4.6", "pandas==3.1.1", "joblib==1.6.0")
 NEEDS = {
-    "handwritten": (*MODEL, "fastapi==0.165.0", "uvicorn[standard]==0.54.0", "sqlalchemy==2.1.9"),
+    "handwritten": (
+        *MODEL,
+        "fastapi==0.165.0",
+        "uvicorn[standard]==0.54.0",
+        "sqlalchemy==2.1.9",
+        "psycopg[binary]==3.3.9",
+    ),
     "mosec": (*MODEL, "mosec==0.9.8"),
     "bentoml": (*MODEL, "bentoml==1.4.39"),
 }

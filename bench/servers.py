@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from bench.install import environment
 from bench.processes import Processes
 from bench.subject import ASSAY, BOOSTED, MODEL, ROOT, Row, Subject, plain_environment
@@ -44,13 +46,14 @@ class Server:
     body: Callable[[Row], Any] = dict
     price: Callable[[Any], float]
     database: str = ""  # within the folder
+    url: str = ""  # of a PostgreSQL, where it records there
     counts: dict[str, str] = field(default_factory=dict)  # what is recorded: a query each
 
     def recorded(self, folder: Path) -> dict[str, int]:
         """How many rows each table has."""
         if not self.counts:
             return {}
-        connection = sqlite3.connect(folder / self.database)
+        connection: Any = psycopg.connect(self.url) if self.url else sqlite3.connect(folder / self.database)
         try:
             return {name: int(connection.execute(query).fetchone()[0]) for name, query in self.counts.items()}
         finally:
@@ -149,7 +152,7 @@ def running(server: Server, subject: Subject) -> Iterator[Running]:
     if server.home is not None:
         shutil.copytree(server.home, folder / "home")
     port = _free_port()
-    filled = {"folder": str(folder), "port": str(port)}
+    filled = {"folder": str(folder), "port": str(port), "url": server.url}
     environment = plain_environment() | {name: value.format(**filled) for name, value in server.environment.items()}
     began = time.perf_counter()
     processes = Processes([part.format(**filled) for part in server.command], folder=folder, environment=environment)

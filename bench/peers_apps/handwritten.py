@@ -48,9 +48,13 @@ class Exchange(Tables):
     response: Mapped[dict] = mapped_column(JSON)
 
 
-def opened(path: str) -> sessionmaker:
-    """Sessions on an SQLite file in WAL mode, every commit synced."""
-    engine = create_engine(f"sqlite:///{path}")
+def opened(place: str) -> sessionmaker:
+    """Sessions on a PostgreSQL, or on an SQLite file in WAL mode, every commit synced."""
+    if place.startswith("postgresql://"):
+        engine = create_engine(place, pool_size=40)
+        Tables.metadata.create_all(engine)
+        return sessionmaker(engine)
+    engine = create_engine(f"sqlite:///{place}")
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _: Any) -> None:
