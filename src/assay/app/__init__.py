@@ -29,6 +29,7 @@ from assay.store.files.artifacts import artifacts_at
 from assay.store.paging import MAX_LIMIT, Window, cursor_of
 from assay.store.queries import Queries
 from assay.store.record.exchanges import Exchanges
+from assay.store.record.outcomes import Outcomes
 from assay.store.record.predictions import Predictions
 from assay.store.record.recorder import Entry, Recorder
 from assay.store.releases.preparations import Preparations
@@ -81,6 +82,7 @@ class Assay:
         self.evaluations = Evaluations(database)
         self.predictions = Predictions(database)
         self.exchanges = Exchanges(database)
+        self.outcomes = Outcomes(database)
         self.rollouts = Rollouts(database)
         self.preparations = Preparations(database)
         self.processes = Processes(database)

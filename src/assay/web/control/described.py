@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from assay.domain.exchange import Exchange
+from assay.domain.outcome import Outcome
 from assay.domain.prediction import Explanation, Prediction
 from assay.domain.releases.rollout import Rollout
 from assay.domain.releases.verdict import Verdict
@@ -28,7 +29,7 @@ TAGS = {
     "releases": "Who answers and answered, what was found about each version, and who changed what.",
     "datasets": "Rows that clients give under a name, and the snapshots that versions have learnt from.",
     "queries": "Many questions to one version, asked batch by batch and read page by page.",
-    "record": "Every exchange and every prediction.",
+    "record": "Every exchange, every prediction, and what the predictions should have been.",
     "jobs": "What is done in the background.",
     "health": "Whether the process lives, and whether it can answer.",
 }
@@ -99,7 +100,7 @@ def answers(name: str = "", *statuses: int, many: str = "") -> dict[str, Any]:
 
 def components() -> dict[str, Any]:
     """Every schema that `answers` may name, and those of questions' answers."""
-    kinds = (Prediction, Explanation, Fault, Version, Rollout, Verdict, Action, Exchange, Recorded)
+    kinds = (Prediction, Explanation, Fault, Version, Rollout, Verdict, Action, Exchange, Recorded, Outcome)
     _, found = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     for name, moment in (("Version", "created_at"), *((kind.__name__, "at") for kind in kinds[4:])):
         found[name]["properties"][moment] = MOMENT

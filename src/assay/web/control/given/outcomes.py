@@ -1,0 +1,111 @@
+"""`/v1/outcomes`: the truth about predictions, told when it is known, and told again where it was wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from assay.clock import iso, now_us, parse_iso
+from assay.domain.outcome import Outcome, Told
+from assay.errors import Fault, QuestionInvalid
+from assay.web.control.described import answers
+from assay.web.control.parameters import PAGING, Parameters, body_as, documented
+from assay.web.control.records import json_response, page_response
+from assay.web.process import asked_in
+
+router = APIRouter(tags=["record"])
+MAX_TOLD = 10_000
+ONE: dict[str, Any] = {
+    "type": "object", "required": ["prediction", "value"],
+    "properties": {
+        "prediction": {"type": "string", "description": "the prediction's id"},
+        "value": {"type": "number", "description": "what it should have been, in the target's unit"},
+        "observed_at": {"type": "string", "format": "date-time", "description": "when that was so; now, unless told"},
+    },
+}  # fmt: skip
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"oneOf": [ONE, {"type": "array", "items": ONE, "minItems": 1}]}}},
+    }
+}
+
+
+class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One outcome as a client sends it."""
+
+    prediction: str
+    value: float
+    observed_at: str | None = None
+
+
+@router.post("/v1/outcomes", openapi_extra=BODY, **answers("Outcome", 201, many="list"))
+async def tell(request: Request) -> Response:
+    """Keeps what one prediction, or each of a list, should have been; all of them or none. The last that was told counts."""
+    Parameters(request)
+    sent = _sent(await request.body())
+    told = [_told(body, place) for place, body in sent.items()]
+    conversation = asked_in.get()
+    kept = await run_in_threadpool(
+        request.app.state.assay.outcomes.add, told, conversation.id if conversation else None
+    )
+    missing = [one for one in kept if isinstance(one, int)]
+    if missing:
+        places, said = list(sent), "names no prediction of the record"
+        raise QuestionInvalid(tuple(Fault(f"{places[one]}/prediction", said, "unknown_prediction") for one in missing))
+    response = json_response({"results": [outcome_json(one) for one in kept]})
+    response.status_code = 201
+    return response
+
+
+@router.get(
+    "/v1/outcomes",
+    openapi_extra=documented(model="of this model only", prediction="about this prediction only"),
+    **answers("Outcome", many="page"),
+)
+async def outcomes(request: Request) -> Response:
+    """Every outcome that was told: filters `model`, `prediction`, `since`, `until`; paging by `limit` and `cursor`."""
+    told = Parameters(request, *PAGING, "model", "prediction")
+    page = await run_in_threadpool(
+        request.app.state.assay.outcomes.page,
+        told.window(),
+        model=told.text("model"),
+        prediction=told.text("prediction"),
+    )
+    return page_response(request, page, [outcome_json(one) for one in page.entries])
+
+
+def outcome_json(found: Outcome) -> dict[str, Any]:
+    """An outcome for people and programs."""
+    return msgspec.structs.asdict(found) | {"at": iso(found.at), "observed_at": iso(found.observed_at)}
+
+
+def _sent(body: bytes) -> dict[str, bytes]:
+    """What was sent of each outcome, by the pointer to its place."""
+    if not body.lstrip().startswith(b"["):
+        return {"#": body}
+    found = msgspec.json.decode(body, type=list[msgspec.Raw])
+    if not 1 <= len(found) <= MAX_TOLD:
+        raise QuestionInvalid((Fault("#", f"must have from 1 to {MAX_TOLD} entries", "out_of_range"),))
+    return {f"#/{number}": bytes(one) for number, one in enumerate(found)}
+
+
+def _told(body: bytes, place: str) -> Told:
+    try:
+        given = body_as(body, Given)
+    except QuestionInvalid as wrong:
+        moved = (msgspec.structs.replace(fault, pointer=place + fault.pointer[1:]) for fault in wrong.faults)
+        raise QuestionInvalid(tuple(moved)) from None
+    now = now_us()
+    try:
+        at = now if given.observed_at is None else parse_iso(given.observed_at)
+    except (ValueError, OverflowError):
+        fault = Fault(f"{place}/observed_at", "must be a time such as 2026-03-03T12:00:00Z")
+        raise QuestionInvalid((fault,)) from None
+    if not 0 <= at <= now:
+        said = "must be a time from 1970 until now"
+        raise QuestionInvalid((Fault(f"{place}/observed_at", said, "out_of_range"),))
+    return Told(prediction=given.prediction, value=given.value, observed_at=at)
