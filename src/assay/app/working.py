@@ -18,7 +18,7 @@ import structlog
 from assay.app import Assay
 from assay.app.looking import Duties
 from assay.clock import ticks_us
-from assay.domain.job import Job, Outcome
+from assay.domain.job import Ending, Job
 from assay.errors import AssayError, LeaseLost
 from assay.jobs.worker import Worker
 from assay.logs import configure_log
@@ -142,7 +142,7 @@ def _end_all() -> None:
     os._exit(1)
 
 
-def _outcome(assay: Assay, job: Job) -> Outcome:
+def _outcome(assay: Assay, job: Job) -> Ending:
     report = Report(assay, job)
     try:
         return {"state": "succeeded", "result": VERBS[job.verb](assay, job, report)}

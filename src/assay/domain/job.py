@@ -53,7 +53,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ENDED
 
 
-class Outcome(TypedDict, total=False):
+class Ending(TypedDict, total=False):
     """What came of a job: its result (anything that JSON can say), or the error's code and the sentence."""
 
     state: Required[Literal["succeeded", "failed", "canceled", "expired"]]

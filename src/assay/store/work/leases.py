@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from assay.clock import new_id, now_us
-from assay.domain.job import Job, Outcome
+from assay.domain.job import Ending, Job
 from assay.errors import LeaseLost
 from assay.store.database import Database
 from assay.store.work.queue import AFRESH, UNLEASED, job_of, jobs, json_of
@@ -80,7 +80,7 @@ class Leases:
                 values["log"] = tail(f"{said or ''}{line}\n", LOG_BYTES)
             return self._write(connection, id, token, **values) if values else self._held(connection, id, token)
 
-    def finish(self, connection: Connection, id: str, token: str, **outcome: Unpack[Outcome]) -> Job:
+    def finish(self, connection: Connection, id: str, token: str, **outcome: Unpack[Ending]) -> Job:
         """Ends the job within the transaction that holds what came of it, so that both are kept or neither is.
 
         Raises LeaseLost, upon which the caller's transaction must not be committed.
