@@ -1,14 +1,18 @@
-"""What every test may use, ours and the examples': the tier, real data, strace, and which tests share a process."""
+"""What every test may use, ours and the examples': the tier, real data, databases, strace, and which tests share a process."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres import Cluster
 
 ROOT = Path(__file__).parent
 TIERS = ("pr", "nightly")
@@ -71,6 +75,42 @@ def shared() -> Path:
             f"needs the real tables and recordings: {folder} is not there, and ASSAY_SHARED names no other folder"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A server of PostgreSQL, started for whoever asks first; `create()` gives a database of one's own."""
+    from tests.postgres import Cluster, PostgresMissing  # the examples' tests do without our own folder
+
+    try:
+        made = Cluster()
+    except PostgresMissing as missing:
+        pytest.skip(str(missing))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test is about: each in turn, unless a test is by its nature about one."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="module")
+def cluster(database_kind: str, request: pytest.FixtureRequest) -> Cluster | None:
+    """The server of PostgreSQL, where the test is about that."""
+    return request.getfixturevalue("postgres") if database_kind == "postgresql" else None
+
+
+@pytest.fixture
+def fresh_home(cluster: Cluster | None, tmp_path: Path) -> Iterator[Path]:
+    """A home that is not made yet, and its database, empty."""
+    from tests import homes
+
+    made = homes.prepared(tmp_path / "home", cluster)
+    yield made
+    homes.forgotten(made)
 
 
 @pytest.fixture(scope="session")

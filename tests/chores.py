@@ -2,7 +2,7 @@
 
 `python -m tests.chores worker HOME LEASE_S [no-fence]`, `... scheduler HOME [no-slot]`, and what a worker starts for each
 job: `... chore HOME JOB TOKEN PIPE [no-fence]`. A chore notes its result in the table `answers` in the transaction that
-ends its job.
+ends its job. The file beside the home says to all of them which database is the home's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from typing import Any
 from sqlalchemy import text
 
 from assay.clock import new_id, now_us
-from assay.domain.job import Job, Outcome
+from assay.domain.job import Ending, Job
 from assay.errors import LeaseLost
 from assay.store import schema
 from assay.store.database import Database
+from assay.store.databases import open_database
 from assay.store.work.jobs import Jobs, fence
+from tests import homes
 
 ROOT = Path(__file__).parents[1]
 VERBS = ("chore",)
@@ -34,7 +36,7 @@ EVERY_SECOND: dict[str, dict[str, str]] = {"tick": {"every": "1s"}, "tock": {"ev
 
 def store(home: Path) -> Database:
     """The store of this home, made where it is not there yet."""
-    made = Database(home / "assay.db")
+    made = open_database(homes.where(home))
     schema.upgrade(made)
     with made.writing() as connection:
         connection.execute(text("CREATE TABLE IF NOT EXISTS answers (job TEXT, token TEXT)"))
@@ -115,7 +117,7 @@ def command(home: Path, job: Job, pipe: int, unsafe: Sequence[str] = ()) -> list
 
 def do(home: Path, id: str, token: str, *, unsafe: Sequence[str]) -> None:
     """One job, to its end."""
-    database = Database(home / "assay.db")
+    database = open_database(homes.where(home))
     jobs = Jobs(database, fenced="no-fence" not in unsafe)
     job = jobs.find(id)
     told = job.arguments
@@ -131,7 +133,7 @@ def do(home: Path, id: str, token: str, *, unsafe: Sequence[str]) -> None:
         sys.exit(3)
 
 
-def perform(told: dict[str, Any], jobs: Jobs, id: str, token: str) -> Outcome:
+def perform(told: dict[str, Any], jobs: Jobs, id: str, token: str) -> Ending:
     """What the job is: something harmless, or one of the ways in which a process may end."""
     what = told["do"]
     if what == "segv":
@@ -145,11 +147,11 @@ def perform(told: dict[str, Any], jobs: Jobs, id: str, token: str) -> Outcome:
     elif what == "hang":
         time.sleep(3600)
     elif what == "raise":
-        return Outcome(state="failed", code="chore_failed", error="It cannot be done.")
+        return Ending(state="failed", code="chore_failed", error="It cannot be done.")
     elif what == "say":
         jobs.report(id, token, stage="saying", done=1, total=2, line=str(told.get("said")))
     time.sleep(float(told.get("seconds", 0)))
-    return Outcome(state="succeeded", result={"by": token})
+    return Ending(state="succeeded", result={"by": token})
 
 
 def tethered(watched: int) -> None:

@@ -1,4 +1,7 @@
-"""Every recipe of the examples learns, is stored, and is compiled to a graph that is proved equal to it."""
+"""Every recipe of the examples learns, is stored, and is compiled to a graph that is proved equal to it.
+
+What is stored here are files: no database is opened, neither of the two.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import pytest
 
 from assay.serving.engines.compile import compile_pipeline, prove
 from assay.sources.files import read_rows
-from assay.store.formats import dump_pipeline, load_pipeline
+from assay.store.files.formats import dump_pipeline, load_pipeline
 from assay.training.evaluate import metrics
 from assay.training.snapshot import take
 from assay.training.split import split

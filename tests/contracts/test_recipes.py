@@ -1,4 +1,4 @@
-"""Every recipe of the examples keeps the contract of recipes."""
+"""Every recipe of the examples keeps the contract of recipes; no store is opened for it, in whichever database."""
 
 from __future__ import annotations
 

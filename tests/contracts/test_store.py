@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import msgspec
 import pytest
 from sqlalchemy import inspect
 
-from assay.clock import new_ids
+from assay.clock import new_ids, now_us
 from assay.errors import AlreadyAnswered, BadCursor, Unstorable, VersionNotFound
 from assay.store import datasets, evaluations, schema, versions
 from assay.store.database import Database, metadata
+from assay.store.databases import open_database
 from assay.store.datasets import Datasets
 from assay.store.evaluations import Evaluations
 from assay.store.paging import Window
@@ -25,6 +27,7 @@ from assay.store.record.recorder import Entry, Recorder
 from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 from tests import rows
+from tests.postgres import Cluster
 
 
 def together(work: Any, times: int) -> None:
@@ -115,7 +118,12 @@ class StoreContract:
 
     def test_a_key_that_many_claim_at_once_is_given_once(self, database: Database) -> None:
         entries = [Entry(rows.exchange_values(idempotency_key="k"), []) for _ in range(8)]
-        together(lambda place: Recorder(database).record([entries[place]]), 8)
+
+        def claim(place: int) -> None:
+            with closing(Recorder(database)) as mine:
+                mine.record([entries[place]])
+
+        together(claim, 8)
         assert sum(entry.error is None for entry in entries) == 1
         assert all(isinstance(entry.error, AlreadyAnswered) for entry in entries if entry.error is not None)
 
@@ -158,9 +166,10 @@ class StoreContract:
         assert [one.id for one in (*first.entries, *second.entries)] == ids[9::-1]
 
     def test_times_narrow_a_page(self, database: Database, recorder: Recorder) -> None:
-        recorder.record([Entry(rows.exchange_values(at=at), []) for at in range(10)])
-        found = Exchanges(database).page(Window(since=3, until=6)).entries
-        assert sorted(one.at for one in found) == [3, 4, 5]
+        now = now_us()
+        recorder.record([Entry(rows.exchange_values(at=now + place), []) for place in range(10)])
+        found = Exchanges(database).page(Window(since=now + 3, until=now + 6)).entries
+        assert sorted(one.at for one in found) == [now + 3, now + 4, now + 5]
 
     def test_a_strangers_cursor_is_refused(self, database: Database) -> None:
         with pytest.raises(BadCursor):
@@ -220,7 +229,27 @@ class TestSqlite(StoreContract):
 
     @pytest.fixture
     def database(self, tmp_path: Path) -> Iterator[Database]:
-        made = Database(tmp_path / "assay.db")
+        made = open_database(tmp_path / "assay.db")
         schema.upgrade(made)
         yield made
         made.close()
+
+
+@pytest.fixture(scope="module")
+def upgraded(postgres: Cluster) -> str:
+    """A database of PostgreSQL at today's schema, to be copied."""
+    made = open_database(url := postgres.create())
+    schema.upgrade(made)
+    made.close()
+    return url
+
+
+class TestPostgresql(StoreContract):
+    """PostgreSQL, which a store is where it is told so."""
+
+    @pytest.fixture
+    def database(self, postgres: Cluster, upgraded: str) -> Iterator[Database]:
+        made = open_database(url := postgres.create(upgraded))
+        yield made
+        made.close()
+        postgres.drop(url)

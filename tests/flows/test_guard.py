@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.app import Assay
 from tests import tiny
-from tests.promises.servers import Server, serving
+from tests.promises.servers import Server, assay_of, serving
 
 WILD = '''
 @stone.recipe
@@ -38,17 +37,17 @@ def ask(server: Server, times: int) -> set[int]:
 
 
 @pytest.mark.timeout(240)
-def test_a_switch_that_goes_wrong_is_taken_back_and_the_reason_is_kept(tmp_path: Path) -> None:
+def test_a_switch_that_goes_wrong_is_taken_back_and_the_reason_is_kept(fresh_home: Path, tmp_path: Path) -> None:
     folder = tiny.write(tmp_path / "app")
     model = (folder / "model.py").read_text().split("@stone.recipe\ndef broken")[0].replace(
         'segments={"carat": [0, 1]}', 'segments={"carat": [0, 1]}, gate=assay.Gate(guard_s=60, guard_least=50)'
     )  # fmt: skip
     (folder / "model.py").write_text(model + WILD)
-    assay = Assay.at(folder, home=tmp_path / "home")
+    assay = assay_of(fresh_home, folder)
     try:
         run = assay.train(assay.application.model(None), None)
         numbers = {version.recipe: version.number for version in run.versions}
-        with serving(tmp_path / "home", application=folder, told={"job_workers": 1, "look_interval_s": 0.5}) as server:
+        with serving(fresh_home, application=folder, told={"job_workers": 1, "look_interval_s": 0.5}) as server:
             assert ask(server, 150) == {numbers["linear"]}
             assay.promote("stone", numbers["wild"], by="a person in a hurry")
             until = time.monotonic() + PATIENCE_S

@@ -5,20 +5,60 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
+from tests import homes
 from tests.promises.ledger import Acknowledged
 
 Row = dict[str, Any]
 
 
+class Opened:
+    """The store as it is found, read by none of our own code. Each statement is a transaction, its values are `?`."""
+
+    def __init__(self, home: Path) -> None:
+        url = homes.url_of(home)
+        self.kind = "sqlite" if url is None else "postgresql"
+        self._connection: Any
+        if url is None:
+            self._connection = sqlite3.connect(home / "assay.db", timeout=20, isolation_level=None)
+            self._connection.row_factory = _named
+        else:
+            self._connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+
+    def execute(self, query: str, told: Sequence[Any] = ()) -> Any:
+        """A cursor over rows, each a dictionary."""
+        if self.kind == "postgresql":
+            query = query.replace("%", "%%").replace("?", "%s")
+        return self._connection.execute(query, told)
+
+    def tables(self) -> set[str]:
+        """The tables that there are."""
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if self.kind == "postgresql":
+            query = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        return {row["name"] for row in self.execute(query)}
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        self._connection.close()
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def violations(home: Path, acknowledged: Iterable[Acknowledged]) -> list[str]:
     """Every way in which the stored record differs from the ledger, and every version that is not whole."""
-    with closing(opened(home)) as database:
+    with opened(home) as database:
         return [
             *integrity(database),
             *lost(database, acknowledged),
@@ -27,28 +67,26 @@ def violations(home: Path, acknowledged: Iterable[Acknowledged]) -> list[str]:
         ]
 
 
-def opened(home: Path) -> sqlite3.Connection:
+def opened(home: Path) -> Opened:
     """The store, as it is found after the server's end."""
-    database = sqlite3.connect(home / "assay.db", timeout=20)
-    database.row_factory = lambda cursor, row: {
-        column[0]: value for column, value in zip(cursor.description, row, strict=True)
-    }
-    return database
+    return Opened(home)
 
 
 def rows(home: Path, query: str, *told: Any) -> list[Row]:
     """The rows that a query finds."""
-    with closing(opened(home)) as database:
+    with opened(home) as database:
         return list(database.execute(query, told))
 
 
-def integrity(database: sqlite3.Connection) -> list[str]:
-    """What SQLite itself finds wrong with its file."""
+def integrity(database: Opened) -> list[str]:
+    """What SQLite itself finds wrong with its file; PostgreSQL keeps its files to itself."""
+    if database.kind != "sqlite":
+        return []
     found = [row["integrity_check"] for row in database.execute("PRAGMA integrity_check")]
     return [] if found == ["ok"] else [f"the file is damaged: {line}" for line in found[:3]]
 
 
-def lost(database: sqlite3.Connection, acknowledged: Iterable[Acknowledged]) -> list[str]:
+def lost(database: Opened, acknowledged: Iterable[Acknowledged]) -> list[str]:
     """Answers that a client has and the record has not, or has otherwise."""
     exchanges = {row["id"]: row for row in database.execute("SELECT * FROM exchanges")}
     predictions = {row["id"]: row for row in database.execute("SELECT * FROM predictions")}
@@ -62,7 +100,7 @@ def lost(database: sqlite3.Connection, acknowledged: Iterable[Acknowledged]) -> 
     return found
 
 
-def halves(database: sqlite3.Connection, home: Path) -> list[str]:
+def halves(database: Opened, home: Path) -> list[str]:
     """Versions and datasets without a file that they name, or with one that is not what they name."""
     found = []
     for version in database.execute("SELECT model, number, status, manifest, dataset FROM versions"):
@@ -81,7 +119,7 @@ def halves(database: sqlite3.Connection, home: Path) -> list[str]:
     return found
 
 
-def doubled(database: sqlite3.Connection) -> list[str]:
+def doubled(database: Opened) -> list[str]:
     """Numbers, keys and ids that stand more than once, and predictions without their exchange."""
     keys = Counter(row["idempotency_key"] for row in database.execute("SELECT idempotency_key FROM exchanges"))
     found = [
@@ -97,6 +135,10 @@ def doubled(database: sqlite3.Connection) -> list[str]:
 def artifact(home: Path, name: str) -> Path:
     """Where the file of this name is kept."""
     return home / "artifacts" / name[:2] / name
+
+
+def _named(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
 
 
 def _wrong(home: Path, name: str) -> str:

@@ -10,13 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import homes
+from tests.postgres import Cluster
 from tests.promises.servers import APPLICATION, Server, copy_of, environment, start
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+POSTGRESQL = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 TRAIN = """
 import sys
 from pathlib import Path
@@ -44,19 +49,32 @@ class Tally:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Cluster | None], Path]:
+    """A trained home, its store on this server or in SQLite; each is trained once, however the tests take turns."""
+
+    @cache
+    def train(cluster: Cluster | None) -> Path:
+        home = homes.prepared(tmp_path_factory.mktemp("trained") / "home", cluster)
+        command = [sys.executable, "-c", TRAIN, str(APPLICATION), str(home), "stones", "notes", "stones"]
+        ran = subprocess.run(command, env=environment(home=home), capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        return home
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def trained(cluster: Cluster | None, trainings: Callable[[Cluster | None], Path]) -> Path:
     """A home with two models: `stones` with four versions (two recipes, trained twice) and `notes` with one."""
-    home = tmp_path_factory.mktemp("trained") / "home"
-    command = [sys.executable, "-c", TRAIN, str(APPLICATION), str(home), "stones", "notes", "stones"]
-    ran = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return home
+    return trainings(cluster)
 
 
 @pytest.fixture
-def home(trained: Path, tmp_path: Path) -> Path:
+def home(trained: Path, tmp_path: Path) -> Iterator[Path]:
     """A home of the test's own."""
-    return copy_of(trained, tmp_path / "home")
+    made = copy_of(trained, tmp_path / "home")
+    yield made
+    homes.forgotten(made)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +86,7 @@ def shared_server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     )
     yield server
     server.kill()
+    homes.forgotten(server.home)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from assay.app import Assay
+from tests import homes
 
 APPLICATION = Path(__file__).parent / "stones"
 READY_S = 60.0
@@ -147,7 +149,9 @@ def start(
     settings = {**PLAIN, "workers": workers, "home": str(home), **(told or {})}
     command = [*tracer, sys.executable, "-c", SERVE, str(application), json.dumps(settings)]
     with log.open("ab") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment(unsafe), bufsize=0)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, env=environment(unsafe, home), bufsize=0
+        )
     try:
         port = _port(process, log)
         server = Server(process, port, log, children(process.pid)[0] if tracer else process.pid, home)
@@ -168,16 +172,22 @@ def serving(home: Path, **told: Any) -> Iterator[Server]:
         server.kill()
 
 
-def environment(unsafe: Sequence[str] = ()) -> dict[str, str]:
-    """This process's environment without settings of Assay, but for the protections to be switched off."""
+def environment(unsafe: Sequence[str] = (), home: Path | None = None) -> dict[str, str]:
+    """This process's environment without settings of Assay, but for the protections to be switched off and the database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
-    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"} | ({"ASSAY_UNSAFE": json.dumps(list(unsafe))} if unsafe else {})
+    told = homes.environment_of(home) if home is not None else {}
+    told |= {"ASSAY_UNSAFE": json.dumps(list(unsafe))} if unsafe else {}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **told}
 
 
 def copy_of(home: Path, place: Path) -> Path:
-    """A home of one's own to break."""
-    shutil.copytree(home, place)
-    return place
+    """A home of one's own to break, with a database of its own."""
+    return homes.copied(home, place)
+
+
+def assay_of(home: Path, application: Path = APPLICATION, **told: Any) -> Assay:
+    """The application in this process, as an operator's command opens it beside the server."""
+    return Assay.at(application, **homes.settings_of(home), **told)
 
 
 def parse(data: bytes) -> list[Answer]:

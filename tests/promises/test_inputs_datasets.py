@@ -1,7 +1,8 @@
 """Bad inputs, family D: every file of rows that somebody may hand in, read by the real readers.
 
 Files that come in over HTTP meet these same readers after the door has counted their bytes; what concerns the door alone
-(interrupted uploads, names, multipart, lengths that lie) is asked where the door is tested.
+(interrupted uploads, names, multipart, lengths that lie) is asked where the door is tested. No store is opened here, and so
+neither database is asked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""P2: what was answered survives the loss of power, and so does what was registered."""
+"""P2: what was answered survives the loss of power, and so does what was registered.
+
+What is replayed here are the writes of a process to its own disk, and so to SQLite's file; PostgreSQL's server is stopped
+at once in the module beside this.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.promises.checker import halves, integrity, lost, opened
-from tests.promises.conftest import TRAIN, Tally
+from tests.promises.conftest import SQLITE, TRAIN, Tally
 from tests.promises.ledger import Acknowledged, Ledger, Load, mixed
 from tests.promises.power import Disk, tracer
 from tests.promises.servers import APPLICATION, copy_of, environment, start
 
+pytestmark = SQLITE
 CUTS = {"pr": 60, "nightly": 500}
 REQUESTS = {"pr": 300, "nightly": 1500}
 CONNECTIONS = 4
@@ -72,7 +76,7 @@ def test_after_a_power_loss_in_training_every_version_has_its_files(
         for chance in (None, draw):
             place = tmp_path / "cut"
             shutil.rmtree(place, ignore_errors=True)
-            with closing(opened(disk.after_power_loss(place, chance))) as database:
+            with opened(disk.after_power_loss(place, chance)) as database:
                 found = [*integrity(database), *halves(database, place)]
                 numbers.add(database.execute("SELECT count(*) AS n FROM versions").fetchone()["n"])
             count.count(len(found))
@@ -81,7 +85,7 @@ def test_after_a_power_loss_in_training_every_version_has_its_files(
 
     forgetful = Disk(home, beginning, deaf=home / "artifacts")
     assert list(forgetful.replay(log))
-    with closing(opened(forgetful.after_power_loss(tmp_path / "forgetful"))) as database:
+    with opened(forgetful.after_power_loss(tmp_path / "forgetful")) as database:
         assert any("is missing" in said for said in halves(database, tmp_path / "forgetful")), "the checker must notice"
     log.unlink()
 
@@ -118,5 +122,5 @@ def power_cuts(home: Path, tmp_path: Path, log: Path, cuts: int) -> Iterator[tup
 
 def verdict(place: Path, told: list[Acknowledged]) -> list[str]:
     """What is wrong with the store that was found."""
-    with closing(opened(place)) as database:
+    with opened(place) as database:
         return [*integrity(database), *lost(database, told)]

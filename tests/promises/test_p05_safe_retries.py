@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from assay.app import Assay
 from tests.promises.checker import rows, violations
 from tests.promises.conftest import Tally
 from tests.promises.ledger import Asked, Ledger, acknowledged, request_bytes, response, stone
-from tests.promises.servers import APPLICATION, STONE, Server, serving, start
+from tests.promises.servers import STONE, Server, assay_of, serving, start
 
-KEYS = {"pr": 120, "nightly": 5000}
+KEYS = {"pr": 80, "nightly": 5000}
 PATH = "/v1/models/stones/predict"
 
 
@@ -88,7 +87,7 @@ def test_one_key_has_one_record_and_one_answer_whatever_happens_between_the_retr
     with serving(home, workers=2) as server:
         asyncio.run(all_keys(server, ledger, keys))
         first = server.predict().json["version"]
-        assay = Assay.at(APPLICATION, home=home)
+        assay = assay_of(home)
         assay.releaser.promote("stones", 2, by="test")
         assay.close()
         while server.predict(STONE | {"carat": 2.5}).json["version"] == first:

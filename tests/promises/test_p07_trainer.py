@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.app import Assay
 from assay.clock import new_id, now_us
 from assay.domain.job import Job
 from tests.promises.conftest import Tally
-from tests.promises.servers import APPLICATION, environment
+from tests.promises.servers import APPLICATION, assay_of, environment
 
 DO = """
 import json, sys
@@ -29,7 +28,7 @@ sys.exit(do(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3], sys.argv[4]
 
 def train_without_the_lease(home: Path, unsafe: tuple[str, ...] = ()) -> tuple[int, int, str]:
     """Versions and decisions that a trainer made after another worker had taken its job over; and what it said."""
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     try:
         known, decided = len(assay.versions.all("stones")), len(assay.rollouts.history("stones"))
         told = {"recipes": ["linear"]}
@@ -43,7 +42,7 @@ def train_without_the_lease(home: Path, unsafe: tuple[str, ...] = ()) -> tuple[i
         assert slow.token != quick.token
         settings = {"home": str(home), "unsafe": list(unsafe)}
         command = [sys.executable, "-c", DO, str(APPLICATION), json.dumps(settings), slow.id, str(slow.token)]
-        ran = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        ran = subprocess.run(command, env=environment(home=home), capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr[-2000:]
         after = assay.jobs.find(slow.id)
         if not unsafe:

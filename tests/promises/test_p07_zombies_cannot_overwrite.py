@@ -19,15 +19,15 @@ from assay.store.work.jobs import Jobs
 from tests import chores
 from tests.promises.conftest import Tally
 
-TRIALS = {"pr": 2, "nightly": 200}
+TRIALS = {"pr": 1, "nightly": 200}
 LEASE_S = 1.0
 WORKS_S = 0.6
 SOON_S = 60.0
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+def home(fresh_home: Path) -> Path:
+    return fresh_home
 
 
 @pytest.fixture

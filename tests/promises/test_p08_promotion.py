@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from assay.app import Assay
 from assay.serving.predict import predict
 from tests.promises.checker import rows, violations
 from tests.promises.conftest import Tally
 from tests.promises.ledger import Acknowledged, Ledger, Load, mixed
-from tests.promises.servers import APPLICATION, serving, until_ready
+from tests.promises.servers import assay_of, serving, until_ready
 
-FLIPS = {"pr": 20, "nightly": 1000}
+FLIPS = {"pr": 12, "nightly": 1000}
 CONNECTIONS = 16
 SWITCHED_S = 10.0  # generous: the promise is 2 s
 
@@ -36,7 +35,7 @@ class Promoter(threading.Thread):
 
     def run(self) -> None:
         """As an operator would, beside the server."""
-        assay = Assay.at(APPLICATION, home=self._home)
+        assay = assay_of(self._home)
         try:
             assay.releaser.promote("stones", 2, by="test")
             self.flips += 1
@@ -87,7 +86,7 @@ def test_the_checker_notices_an_answer_of_another_version(home: Path, tmp_path: 
 def test_every_process_answers_with_the_new_version_soon_and_for_good(home: Path) -> None:
     with serving(home, workers=2) as server:
         assert server.predict().json["version"] == 1
-        assay = Assay.at(APPLICATION, home=home)
+        assay = assay_of(home)
         assay.releaser.promote("stones", 2, by="test")
         promoted = time.monotonic()
         while {server.predict().json["version"] for _ in range(20)} != {2}:
@@ -99,7 +98,7 @@ def test_every_process_answers_with_the_new_version_soon_and_for_good(home: Path
 
 def mixed_answers(home: Path, entries: list[Acknowledged]) -> list[str]:
     """Answers that are not, row for row, what the version that they name gives to what was asked."""
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     loaded = {number: assay.loader.load(assay.versions.find("stones", number)) for number in (1, 2)}
     asked = {row["id"]: row["request"] for row in rows(home, "SELECT id, request FROM exchanges WHERE status = 200")}
     found = []

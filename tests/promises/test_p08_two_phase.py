@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from assay.errors import VersionNotReady
 from tests.promises.checker import violations
 from tests.promises.conftest import Tally
 from tests.promises.ledger import Ledger, Load, mixed
-from tests.promises.servers import APPLICATION, Server, serving
+from tests.promises.servers import Server, assay_of, serving
 from tests.promises.test_p08_promotion import mixed_answers
 
 ROUNDS = {"pr": 2, "nightly": 50}
@@ -27,8 +28,8 @@ CONNECTIONS = 8
 PATIENCE_S = 20.0
 
 
-def opened(home: Path, **told: object) -> Assay:
-    return Assay.at(APPLICATION, home=home, **told)
+def opened(home: Path, **told: Any) -> Assay:
+    return assay_of(home, **told)
 
 
 @contextmanager

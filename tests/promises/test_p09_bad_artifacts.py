@@ -16,11 +16,12 @@ from assay.app import Assay
 from assay.domain.version import Version
 from assay.errors import ArtifactRejected, AssayError, VersionRejected
 from tests.promises.checker import artifact, rows
-from tests.promises.conftest import Tally
-from tests.promises.servers import APPLICATION, STONE, serving
+from tests.promises.conftest import SQLITE, Tally
+from tests.promises.servers import STONE, assay_of, serving
 
 MUTANTS = {"pr": 2000, "nightly": 5000}
 UNCHECKED = {"pr": 16, "nightly": 200}
+FILES_ONLY = SQLITE  # between a file and whoever reads it stands no database
 PARTS = ("manifest", "graph", "pipeline", "rows")
 
 
@@ -50,11 +51,12 @@ def mutants(data: bytes, count: int, draw: random.Random) -> Iterator[tuple[str,
 @pytest.fixture
 def assay(home: Path) -> Iterator[Assay]:
     """The application with a home of its own."""
-    opened = Assay.at(APPLICATION, home=home)
+    opened = assay_of(home)
     yield opened
     opened.close()
 
 
+@FILES_ONLY
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", PARTS)
 def test_no_mutant_of_a_file_is_loaded(part: str, assay: Assay, tier: str, tally: Callable[[str], Tally]) -> None:
@@ -101,12 +103,13 @@ def test_no_version_is_promoted_whose_file_is_no_longer_its_own(damage: str, ass
     assert assay.versions.find("stones", 2).status == "broken"
 
 
+@FILES_ONLY
 @pytest.mark.timeout(900)
 def test_without_hashes_the_throwaway_process_takes_the_blows_and_some_damage_passes(home: Path, tier: str) -> None:
     """What each layer is for: the child's death is not ours, golden answers notice what loads, only hashes notice all."""
     passed: Counter[str] = Counter()
     for unsafe in (("no-hash",), ("no-hash", "no-golden")):
-        assay = Assay.at(APPLICATION, home=home, unsafe=frozenset(unsafe))
+        assay = assay_of(home, unsafe=frozenset(unsafe))
         version = assay.versions.find("stones", 2)
         file = files_of(assay, version)["graph"]
         sound = file.read_bytes()
@@ -127,7 +130,7 @@ def test_without_hashes_the_throwaway_process_takes_the_blows_and_some_damage_pa
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", PARTS)
 def test_a_damaged_version_is_refused_by_a_running_server_and_traffic_goes_on(part: str, home: Path) -> None:
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     file = files_of(assay, assay.versions.find("stones", 2))[part]
     with serving(home) as server:
         before = server.predict().json
@@ -150,7 +153,7 @@ def test_a_damaged_version_is_refused_by_a_running_server_and_traffic_goes_on(pa
 @pytest.mark.timeout(300)
 def test_a_server_whose_ruling_version_is_damaged_says_so_and_answers_nothing(home: Path) -> None:
     """It starts, so that an operator can look and roll back; it never guesses."""
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     file = files_of(assay, assay.versions.find("stones", 1))["graph"]
     assay.close()
     file.write_bytes(file.read_bytes()[:-3] + b"abc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,18 +13,35 @@ from pathlib import Path
 
 import pytest
 
+from assay.store import schema
+from assay.store.databases import open_database
+from tests import homes
+from tests.postgres import Cluster
 from tests.promises.checker import artifact, doubled, halves, integrity, opened, rows
 from tests.promises.conftest import TRAIN, Tally
 from tests.promises.faults import injected
 from tests.promises.servers import APPLICATION, environment
 
-WHENS: dict[str, dict[str, Iterable[int]]] = {
-    "pr": {"fsync": (1, 4, 8, 13, 16), "rename": (1, 3, 5), "pwrite64": (1, 60, 100)},
-    "nightly": {"fsync": range(1, 25), "rename": range(1, 8), "pwrite64": range(1, 140, 2)},
+# SQLite writes its file in the trainer itself; what PostgreSQL is asked goes over a socket, in a new database the schema first
+WHENS: dict[str, dict[str, dict[str, Iterable[int]]]] = {
+    "sqlite": {
+        "pr": {"fsync": (1, 8, 16), "rename": (1, 5), "pwrite64": (1, 60, 100)},
+        "nightly": {"fsync": range(1, 25), "rename": range(1, 8), "pwrite64": range(1, 140, 2)},
+    },
+    "postgresql": {
+        "pr": {"fsync": (1, 4), "rename": (3,), "sendto": (1, 20, 50, 80), "schema": (1, 120)},
+        "nightly": {
+            "fsync": range(1, 12),
+            "rename": range(1, 8),
+            "sendto": range(1, 140, 2),
+            "schema": range(1, 200, 4),
+        },
+    },
 }
+CALLS = [(kind, call) for kind, told in WHENS.items() for call in told["pr"]]
 # Imports once, then forks a trainer for each line; the trainer waits for a word before it begins, so that a tracer can come.
 TRAINERS = """
-import importlib, os, pkgutil, sys
+import importlib, json, os, pkgutil, sys
 from pathlib import Path
 import assay, sklearn.pipeline
 for module in pkgutil.walk_packages(assay.__path__, "assay."):
@@ -31,11 +49,11 @@ for module in pkgutil.walk_packages(assay.__path__, "assay."):
         importlib.import_module(module.name)
 from assay.app import Assay
 for line in sys.stdin:
-    home = line.strip()
+    told = json.loads(line)
     child = os.fork()
     if child == 0:
         os.read(int(sys.argv[2]), 1)
-        assay = Assay.at(Path(sys.argv[1]), home=Path(home))
+        assay = Assay.at(Path(sys.argv[1]), **told)
         run = assay.train(assay.application.model("notes"), None)
         assay.close()
         os._exit(0 if run.versions[0].status == "ready" else 3)
@@ -58,7 +76,7 @@ class Trainers:
     def train(self, home: Path, *, strace: str = "", call: str = "", when: int = 0) -> int:
         """The trainer's exit status; with a call, it is killed as its `when`-th one begins."""
         assert self._program.stdin is not None and self._program.stdout is not None
-        self._program.stdin.write(f"{home}\n")
+        self._program.stdin.write(json.dumps(homes.settings_of(home), default=str) + "\n")
         pid = int(self._program.stdout.readline())
         if not call:
             os.write(self._go, b"x")
@@ -87,23 +105,25 @@ def trainers() -> Iterator[Trainers]:
 
 def seen(home: Path) -> list[str]:
     """What is not whole, twice there, or damaged."""
-    with closing(opened(home)) as database:
-        tables = {row["name"] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "versions" not in tables:
+    with opened(home) as database:
+        if "versions" not in database.tables():
             return integrity(database)  # killed before there was a schema
         return [*integrity(database), *halves(database, home), *doubled(database)]
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("call", ["fsync", "rename", "pwrite64"])
+@pytest.mark.parametrize(("database_kind", "call"), CALLS, indirect=["database_kind"])
 def test_a_trainer_killed_at_a_system_call_leaves_all_or_nothing(
-    call: str, trainers: Trainers, tmp_path: Path, tier: str, strace: str, tally: Callable[[str], Tally]
-) -> None:
+    call: str, cluster: Cluster | None, trainers: Trainers, tmp_path: Path, tier: str, strace: str, tally: Callable[[str], Tally]
+) -> None:  # fmt: skip
     count, killed = tally("P10"), 0
-    for when in WHENS[tier][call]:
-        home = tmp_path / f"home-{when}"
+    for when in WHENS["sqlite" if cluster is None else "postgresql"][tier][call]:
+        home = homes.prepared(tmp_path / f"home-{when}", cluster)
         home.mkdir()
-        killed += trainers.train(home, strace=strace, call=call, when=when) == -9
+        if call == "sendto":
+            with closing(open_database(homes.where(home))) as made:
+                schema.upgrade(made)
+        killed += trainers.train(home, strace=strace, call="sendto" if call == "schema" else call, when=when) == -9
         found = seen(home)
         assert trainers.train(home) == 0, "the next training needs nobody"
         found += seen(home)
@@ -113,13 +133,14 @@ def test_a_trainer_killed_at_a_system_call_leaves_all_or_nothing(
         assert numbers in ([1], [1, 2])
         ruling = rows(home, "SELECT version FROM rollouts ORDER BY sequence DESC LIMIT 1")
         assert ruling and ruling[0]["version"] in numbers
+        homes.forgotten(home)
     assert killed > 0, "no call was reached: the test tests nothing"
 
 
 @pytest.mark.timeout(300)
 def test_two_trainers_at_once_give_each_version_a_number_of_its_own(home: Path, tally: Callable[[str], Tally]) -> None:
     command = [sys.executable, "-c", TRAIN, str(APPLICATION), str(home), "stones"]
-    both = [subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) for _ in range(2)]
+    both = [subprocess.Popen(command, env=environment(home=home), stderr=subprocess.DEVNULL) for _ in range(2)]
     assert [one.wait(200) for one in both] == [0, 0]
     numbers = Counter(row["number"] for row in rows(home, "SELECT number FROM versions WHERE model = 'stones'"))
     assert numbers == Counter(range(1, 9))

@@ -26,9 +26,10 @@ from assay.app import Assay
 from assay.domain.version import FileEntry, Version
 from assay.errors import ArtifactRejected, AssayError, DataInvalid, VersionRejected
 from assay.sources.files import read_rows
-from tests.promises.conftest import Tally
-from tests.promises.servers import APPLICATION, JSON, serving
+from tests.promises.conftest import SQLITE, Tally
+from tests.promises.servers import JSON, assay_of, serving
 
+FILES_ONLY = SQLITE  # what is planted is a file, and files are in the home folder whatever the database is
 REFUSED = (ArtifactRejected, VersionRejected, DataInvalid)
 
 
@@ -94,7 +95,7 @@ NAMES = sorted(disguises(Path("/x")))
 @pytest.fixture
 def assay(home: Path) -> Iterator[Assay]:
     """The application with a home of its own."""
-    opened = Assay.at(APPLICATION, home=home)
+    opened = assay_of(home)
     yield opened
     opened.close()
 
@@ -108,6 +109,7 @@ def planted(assay: Assay, part: str, data: bytes, **told: Any) -> Version:
     return msgspec.structs.replace(version, manifest=assay.artifacts.put(msgspec.json.encode(changed)))
 
 
+@FILES_ONLY
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("part", ["pipeline", "graph", "rows"])
 def test_no_disguise_of_a_pickle_is_ever_run(
@@ -126,6 +128,7 @@ def test_no_disguise_of_a_pickle_is_ever_run(
         assert not canary.exists(), name
 
 
+@FILES_ONLY
 @pytest.mark.timeout(120)
 def test_a_manifest_cannot_declare_its_own_pipeline_trusted(
     assay: Assay, tmp_path: Path, tally: Callable[[str], Tally]

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.promises.checker import violations
-from tests.promises.conftest import Tally
+from tests.promises.conftest import SQLITE, Tally
 from tests.promises.ledger import Asked, Ledger, Load, mixed, stone
 from tests.promises.servers import (
     APPLICATION,
@@ -36,12 +36,13 @@ from tests.promises.servers import (
     start,
 )
 
-RELOADS = {"pr": 3, "nightly": 50}
+RELOADS = {"pr": 2, "nightly": 50}
 STOPS = {"pr": 2, "nightly": 20}
 CONNECTIONS = 64
 PAUSE_S = CONNECTIONS / 300  # about 300 requests a second
 SLOWEST_S = 2.0
 PATIENCE_S = 60.0
+STORELESS = SQLITE  # sockets and the application's folder are all that it is about: no database has a say in it
 ROUTES = """
 import asyncio
 
@@ -207,7 +208,9 @@ def test_without_the_mechanism_a_reload_and_a_stop_fail_requests(home: Path, tmp
 def test_a_server_that_is_told_to_stop_while_it_starts_ends_well(home: Path, after_s: float) -> None:
     settings = json.dumps(PLAIN | {"home": str(home), "drain_delay_s": 30, "drain_timeout_s": 30, "workers": 2})
     command = [sys.executable, "-c", SERVE, str(APPLICATION), settings]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(home=home)
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         assert b"http://" in process.stdout.readline()
         time.sleep(after_s)
@@ -284,6 +287,7 @@ def test_an_idle_connection_is_answered_once_more_and_told_that_it_ends(home: Pa
     assert server.wait() == 0
 
 
+@STORELESS
 def test_ctrl_c_waits_for_nobody_who_has_asked_nothing(home: Path) -> None:
     server = start(home, told={"drain_timeout_s": 60})
     used = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
@@ -296,6 +300,7 @@ def test_ctrl_c_waits_for_nobody_who_has_asked_nothing(home: Path) -> None:
     used.close()
 
 
+@STORELESS
 def test_an_idle_connection_does_not_keep_a_server_longer_than_the_time_it_has(home: Path) -> None:
     server = start(home, told={"drain_timeout_s": 1})
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as idle:
@@ -307,6 +312,7 @@ def test_an_idle_connection_does_not_keep_a_server_longer_than_the_time_it_has(h
         assert 0.9 < time.monotonic() - began < 10
 
 
+@STORELESS
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
@@ -343,6 +349,7 @@ def test_a_version_that_new_processes_cannot_load_keeps_the_old_ones(home: Path)
         assert server.alive()
 
 
+@STORELESS
 def test_the_port_cannot_change_by_a_reload(home: Path, application: Path) -> None:
     (application / "assay.toml").write_text('host = "127.0.0.1"')
     with serving(home, application=application) as server:
@@ -351,10 +358,13 @@ def test_the_port_cannot_change_by_a_reload(home: Path, application: Path) -> No
         assert server.predict().status == 200
 
 
+@STORELESS
 def test_settings_are_read_anew_and_so_there_may_be_more_processes(home: Path, application: Path) -> None:
     settings = {**PLAIN, "home": str(home)}
     command = [sys.executable, "-c", SERVE, str(application), json.dumps(settings)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(home=home)
+    ) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().decode().split("http://127.0.0.1:")[1].split(" ")[0])
         server = Server(process, port, home, process.pid, home)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from assay.app import Assay
+from tests.promises.checker import opened
 from tests.promises.conftest import Tally
 from tests.promises.ledger import Ledger
-from tests.promises.servers import APPLICATION, running, serving, start
+from tests.promises.servers import assay_of, running, serving, start
 from tests.promises.test_p01_recorded_before_answered import load_until_dead
 
 KILLS = {"pr": 3, "nightly": 60}
@@ -41,7 +41,7 @@ def test_a_server_starts_by_itself_after_each_kill(
 
 def test_after_a_kill_the_version_that_was_promoted_last_answers(home: Path) -> None:
     with serving(home) as server:
-        assay = Assay.at(APPLICATION, home=home)
+        assay = assay_of(home)
         assay.releaser.promote("stones", 2, by="test")
         assay.close()
         server.kill()
@@ -52,11 +52,8 @@ def test_after_a_kill_the_version_that_was_promoted_last_answers(home: Path) -> 
 def test_livez_answers_while_the_store_is_held(home: Path) -> None:
     """The probe of life asks nothing of the store."""
     with serving(home) as server:
-        holder = sqlite3.connect(home / "assay.db", isolation_level=None)
-        holder.execute("BEGIN IMMEDIATE")
-        assert server.ask("/livez", timeout_s=3).status == 200
-        holder.execute("ROLLBACK")
-        holder.close()
+        with held(home):
+            assert server.ask("/livez", timeout_s=3).status == 200
         assert server.predict().status == 200
 
 
@@ -80,6 +77,17 @@ def test_a_second_server_on_the_same_home_is_refused_and_the_first_goes_on(home:
         with pytest.raises(AssertionError, match="AlreadyServing"):
             start(home)
         assert server.predict().status == 200
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """Nobody else can write to the store."""
+    with opened(home) as database:
+        database.execute("BEGIN IMMEDIATE" if database.kind == "sqlite" else "BEGIN")
+        if database.kind == "postgresql":
+            database.execute(f"LOCK TABLE {', '.join(sorted(database.tables()))} IN ACCESS EXCLUSIVE MODE")
+        yield
+        database.execute("ROLLBACK")
 
 
 def leave_behind(home: Path) -> None:

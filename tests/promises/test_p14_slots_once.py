@@ -7,10 +7,13 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,10 +25,11 @@ from assay.jobs.scheduler import MOST_LISTED
 from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.work.jobs import Jobs
-from tests import chores
+from tests import chores, homes
+from tests.postgres import Cluster
 from tests.promises.conftest import Tally
 
-SECONDS = {"pr": 12, "nightly": 600}
+SECONDS = {"pr": 8, "nightly": 600}
 SCHEDULERS = 4
 JUMPS_S = (0, -3600, 0, 3600, 0, 86_400, -3600, 86_400)
 SECOND_US = 1_000_000
@@ -67,8 +71,8 @@ int gettimeofday(struct timeval *at, void *zone) {
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+def home(fresh_home: Path) -> Path:
+    return fresh_home
 
 
 @pytest.fixture
@@ -78,16 +82,48 @@ def database(home: Path) -> Iterator[Database]:
     made.close()
 
 
+@dataclass
+class Clocks:
+    """A library that adds the seconds in a file to the clock that people set, and two such files."""
+
+    folder: Path
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The variables of a process that goes by the clock of this name."""
+        self.move(name, 0)
+        return {"LD_PRELOAD": str(self.folder / "clock.so"), "CLOCK_OFFSET_FILE": str(self.folder / name)}
+
+    def move(self, name: str, seconds: int) -> None:
+        """Sets the clock of those that look at this file, at one instant."""
+        draft = self.folder / "draft"
+        draft.write_text(str(seconds))
+        draft.replace(self.folder / name)
+
+
 @pytest.fixture
-def shim(tmp_path: Path) -> Path:
-    """A library that adds the seconds in a file to the clock that people set."""
+def clocks() -> Iterator[Clocks]:
+    """Clocks in a folder that every user of this machine may read: a database's server is not started as ours."""
     compiler = shutil.which("gcc")
     if compiler is None:
         pytest.skip("needs gcc, to build the library that moves a process's clock")
-    source, library = tmp_path / "clock.c", tmp_path / "clock.so"
-    source.write_text(SHIM)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, capture_output=True)
-    return library
+    folder = Path(tempfile.mkdtemp(prefix="assay-clock-"))
+    folder.chmod(0o755)
+    (folder / "clock.c").write_text(SHIM)
+    command = [compiler, "-shared", "-fPIC", "-o", "clock.so", "clock.c", "-ldl"]
+    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    yield Clocks(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def moved_home(cluster: Cluster | None, clocks: Clocks, tmp_path: Path) -> Iterator[Path]:
+    """A home whose slots come by the clock `slots`: the schedulers' own, or that of the server of their database."""
+    if cluster is None:
+        yield tmp_path / "home"
+        return
+    server = Cluster(clocks.environment("slots"))
+    yield homes.prepared(tmp_path / "home", server)
+    server.close()
 
 
 @contextmanager
@@ -127,16 +163,24 @@ def test_each_slot_gets_one_job_while_schedulers_are_killed_and_stopped(
 @pytest.mark.timeout(300)
 @pytest.mark.xdist_group("server")
 def test_no_slot_is_repeated_wherever_the_clock_jumps(
-    home: Path, database: Database, shim: Path, tmp_path: Path, tally: Callable[[str], Tally]
+    moved_home: Path, cluster: Cluster | None, clocks: Clocks, tally: Callable[[str], Tally]
 ) -> None:
-    offset, count = tmp_path / "offset", tally("P14")
-    offset.write_text("0")
-    with schedulers(home, environment={"LD_PRELOAD": str(shim), "CLOCK_OFFSET_FILE": str(offset)}):
-        until(lambda: jobs_of(database, "tick"))
-        for jump in JUMPS_S:
-            move(offset, jump)
-            time.sleep(1.2)
-    made = jobs_of(database, "tick")
+    """With PostgreSQL slots come by its server's clock; those of the schedulers' hosts jump as well, and do not count."""
+    count, own = tally("P14"), "slots" if cluster is None else "hosts"
+    with closing(chores.store(moved_home)) as database:
+        with schedulers(moved_home, environment=clocks.environment(own)):
+            until(lambda: jobs_of(database, "tick"))
+            ahead = 0
+            for jump, other in zip(JUMPS_S, reversed(JUMPS_S), strict=True):
+                clocks.move("hosts", other)
+                newest = slots(jobs_of(database, "tick"))[-1]
+                clocks.move("slots", jump)
+                if jump > ahead:
+                    least = newest + (jump - ahead) * SECOND_US
+                    until(partial(reached, database, least))
+                    ahead = jump
+                time.sleep(1.2)  # in which a slot would come that has no business to
+        made = jobs_of(database, "tick")
     told = slots(made)
     repeated = [iso(slot) for slot, times in Counter(told).items() if times > 1]
     count.count(len(repeated), len(told))
@@ -191,6 +235,11 @@ def jobs_of(database: Database, schedule: str) -> list[Job]:
             return sorted(found, key=lambda job: str(job.arguments["slot"]))
 
 
+def reached(database: Database, least: int) -> bool:
+    """Whether a slot has come that is as late as this one."""
+    return slots(jobs_of(database, "tick"))[-1] >= least
+
+
 def disturb(home: Path, started: list[subprocess.Popen[bytes]], draw: random.Random) -> None:
     """Kills one scheduler and starts another, or lets one stand still for a while."""
     place = draw.randrange(len(started))
@@ -202,13 +251,6 @@ def disturb(home: Path, started: list[subprocess.Popen[bytes]], draw: random.Ran
     os.kill(started[place].pid, signal.SIGSTOP)
     time.sleep(draw.uniform(0.1, 1.5))
     os.kill(started[place].pid, signal.SIGCONT)
-
-
-def move(offset: Path, seconds: int) -> None:
-    """Sets the clock of those that look at this file, at one instant."""
-    draft = offset.with_suffix(".draft")
-    draft.write_text(str(seconds))
-    draft.replace(offset)
 
 
 def until(holds: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ from tests.promises.servers import Answer, Server, parse, serving, start
 
 SIZE = {"pr": 2 << 20, "nightly": 64 << 20}
 STEP = 64 << 10
-KILLS = {"pr": 4, "nightly": 40}
+KILLS = {"pr": 3, "nightly": 40}
 PATH = "/v1/datasets/mine/rows"
 CSV = {"Content-Type": "text/csv"}
 LIMIT = 80 << 20

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from assay.app import Assay
 from assay.store.audit import Audit
-from assay.store.database import Database
+from assay.store.databases import open_database
 from assay.store.paging import Window
 from assay.store.releases.rollouts import Rollouts
+from tests import homes
 from tests.promises.conftest import Tally
-from tests.promises.servers import APPLICATION, environment
+from tests.promises.servers import APPLICATION, assay_of, environment
 
-KILLS = {"pr": 8, "nightly": 200}
+KILLS = {"pr": 5, "nightly": 200}
 TOGGLE = """
 import sys
 from pathlib import Path
@@ -38,7 +38,7 @@ while True:
 
 def differences(home: Path) -> list[str]:
     """Decisions without a line in the audit, and lines without their decision."""
-    database = Database(home / "assay.db")
+    database = open_database(homes.where(home))
     decided = [(one.previous, one.version, one.by, one.reason) for one in Rollouts(database).history("stones")]
     page = Audit(database).page(Window(limit=1000), action="promote", subject="stones")
     said = [(one.before, one.after, one.by, one.reason) for one in page.entries]
@@ -59,7 +59,7 @@ def test_after_any_kill_decisions_and_audit_agree(home: Path, tier: str, tally: 
     count, draw = tally("P27"), random.Random(27)
     for _ in range(KILLS[tier]):
         command = [sys.executable, "-c", TOGGLE, str(APPLICATION), str(home)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(home=home))
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         time.sleep(draw.uniform(0.0, 0.3))
@@ -68,14 +68,14 @@ def test_after_any_kill_decisions_and_audit_agree(home: Path, tier: str, tally: 
         found = differences(home)
         count.count(len(found))
         assert found == []
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     assert len(assay.rollouts.history("stones")) > KILLS[tier], "the kills came before anything was decided"
     assert assay.promote("stones", 4, by="test").version == 4, "what the dead left open is in nobody's way"
     assay.close()
 
 
 def test_a_decision_that_the_audit_does_not_know_is_noticed(home: Path) -> None:
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     assay.promote("stones", 2, by="test")
     assert differences(home) == []
     with assay.database.writing() as connection:
@@ -85,7 +85,7 @@ def test_a_decision_that_the_audit_does_not_know_is_noticed(home: Path) -> None:
 
 
 def test_a_rollback_brings_back_who_answered_before(home: Path) -> None:
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     before = assay.ruling("stones").version
     assay.promote("stones", 2, by="test")
     assert assay.rollback("stones", by="test", reason="second thoughts").version == before

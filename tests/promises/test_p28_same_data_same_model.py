@@ -12,18 +12,19 @@ from typing import Any
 
 import pytest
 
-from assay.app import Assay
+from tests import homes
+from tests.postgres import Cluster
 from tests.promises.conftest import TRAIN, Tally
-from tests.promises.servers import APPLICATION, environment
+from tests.promises.servers import APPLICATION, assay_of, environment
 
-TIMES = {"pr": 2, "nightly": 5}
+TIMES = {"pr": 1, "nightly": 5}
 EXACT = {"linear": 0.0, "boosted": 1e-9}
 
 
 def trained(home: Path, processors: set[int]) -> None:
     """Trains in a process of its own, which may use these processors."""
     ran = subprocess.run(
-        [sys.executable, "-c", TRAIN, str(APPLICATION), str(home), "stones"], env=environment(), capture_output=True,
+        [sys.executable, "-c", TRAIN, str(APPLICATION), str(home), "stones"], env=environment(home=home), capture_output=True,
         text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, processors),
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
@@ -31,7 +32,7 @@ def trained(home: Path, processors: set[int]) -> None:
 
 def told(home: Path) -> dict[str, Any]:
     """Of each recipe: its metrics, its golden answers, and what it was learnt from."""
-    assay = Assay.at(APPLICATION, home=home)
+    assay = assay_of(home)
     found = {}
     for version in assay.versions.all("stones"):
         golden = assay.loader.manifest(version).golden
@@ -43,18 +44,25 @@ def told(home: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What was learnt the first time, kept in SQLite."""
+    home = tmp_path_factory.mktemp("first") / "home"
+    trained(home, os.sched_getaffinity(0))
+    return told(home)
+
+
 @pytest.mark.timeout(600)
-def test_trained_again_it_is_the_same_whatever_the_processors(
-    tmp_path: Path, tier: str, tally: Callable[[str], Tally]
+def test_trained_again_it_is_the_same_whatever_the_processors_and_the_database(
+    first: dict[str, Any], cluster: Cluster | None, tmp_path: Path, tier: str, tally: Callable[[str], Tally]
 ) -> None:
     count = tally("P28")
     every = os.sched_getaffinity(0)
-    trained(tmp_path / "first", every)
-    first = told(tmp_path / "first")
     for again in range(TIMES[tier]):
-        home = tmp_path / f"again-{again}"
+        home = homes.prepared(tmp_path / f"again-{again}", cluster)
         trained(home, every if again % 2 else {min(every)})
         second = told(home)
+        homes.forgotten(home)
         assert second.keys() == first.keys()
         for recipe, one in first.items():
             other = second[recipe]
@@ -99,7 +107,7 @@ print(json.dumps(seen))
 def test_a_job_gives_way_to_whoever_answers(home: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", NICE, str(APPLICATION), str(home)],
-        env=environment(),
+        env=environment(home=home),
         capture_output=True,
         text=True,
         check=True,
