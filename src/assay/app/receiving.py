@@ -23,6 +23,7 @@ from assay.errors import (
     Fault,
     IdempotencyMismatch,
     LabelTaken,
+    Overloaded,
     QuestionInvalid,
     UnsupportedFile,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 SIFT_MEMORY_BYTES = 8 << 30
 SIFT_TIMEOUT_S = 120.0
+MOST_WAITING = 100  # trainings of one model
 GENERAL = frozenset(("data_invalid", "dataset_rejected"))
 
 
@@ -122,8 +124,8 @@ class Receiving:
     def order_training(self, job: Job) -> Job:
         """Queues a training; the job that has its key already, if there is one.
 
-        Raises DatasetNotFound, DatasetRejected where the dataset is empty or another model's, LabelTaken or
-        IdempotencyMismatch.
+        Raises DatasetNotFound, DatasetRejected where the dataset is empty or another model's, LabelTaken, Overloaded where
+        too many trainings of the model wait, or IdempotencyMismatch.
         """
         name = job.arguments["dataset"]
         with self._assay.database.writing() as connection:
@@ -136,6 +138,8 @@ class Receiving:
                     raise DatasetRejected(f"The dataset {name!r} has no rows yet.", "no_rows")
             known = jobs.waiting(connection, job.verb, job.model)
             queued = jobs.add(connection, job)
+            if queued is job and len(known) >= MOST_WAITING:
+                raise Overloaded(f"{MOST_WAITING} trainings of the model wait already; cancel some, or order it later.")
             if queued is job and job.arguments.get("label") is not None:
                 _check_label(job, known, versions.labelled(connection, str(job.model), job.arguments["label"]))
         if (queued.verb, queued.model, queued.arguments) != (job.verb, job.model, job.arguments):

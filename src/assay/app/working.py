@@ -28,6 +28,7 @@ from assay.store.work.jobs import fence
 JOB = "job"
 NICENESS = 10
 REPORT_EVERY_US = 500_000
+LONGEST_ERROR = 4_096
 log = structlog.get_logger("assay")
 
 
@@ -149,10 +150,10 @@ def _outcome(assay: Assay, job: Job) -> Ending:
     except LeaseLost:
         raise
     except AssayError as failed:
-        return {"state": "failed", "code": failed.code, "error": str(failed)}
+        return {"state": "failed", "code": failed.code, "error": str(failed)[:LONGEST_ERROR]}
     except Exception as failed:  # an author's code may raise anything, and the job must say so
         log.exception("job_failed", job=job.id, verb=job.verb)
-        return {"state": "failed", "code": "internal", "error": f"{type(failed).__name__}: {failed}"}
+        return {"state": "failed", "code": "internal", "error": f"{type(failed).__name__}: {failed}"[:LONGEST_ERROR]}
 
 
 def main() -> int:

@@ -10,9 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 from assay.domain.metric import Metric
 from assay.domain.prediction import Explanation, Prediction
 from assay.domain.question.contract import Contract, Similar, Target
-from assay.domain.question.field import Field
+from assay.domain.question.faults import MAX_KEYS
+from assay.domain.question.field import MOST_WORDS, Field
 from assay.domain.question.input import Input
-from assay.domain.recipe import Recipe
+from assay.domain.recipe import LONGEST_NAME, Recipe
 from assay.domain.releases.gate import Gate
 from assay.errors import ApplicationInvalid, NotServing
 
@@ -68,6 +69,13 @@ class Model(Generic[QuestionT]):
             raise ApplicationInvalid(
                 f"{self.name!r} cannot name a model: lower-case letters, digits, '.', '_' and '-'."
             )
+        if len(self.fields) > MAX_KEYS:
+            raise ApplicationInvalid(
+                f"{self.name!r} asks for {len(self.fields):,} fields; at most {MAX_KEYS:,} may be."
+            )
+        wordy = next((name for name, said in self.fields.items() if len(said.values) > MOST_WORDS), None)
+        if wordy is not None:
+            raise ApplicationInvalid(f"The field {wordy!r} of {self.name!r} has more than {MOST_WORDS:,} words.")
         near = self.similar_by
         if near is not None and not (near in self.fields and self.fields[near].numeric):
             raise ApplicationInvalid(
@@ -106,6 +114,9 @@ class Model(Generic[QuestionT]):
 
         def register(made: MakerT) -> MakerT:
             recipe = Recipe.of(made, trials)
+            if len(recipe.name) > LONGEST_NAME:
+                said = f"{recipe.name[:40]}… ({len(recipe.name)} letters)"
+                raise ApplicationInvalid(f"A recipe's name has at most {LONGEST_NAME} letters, unlike {said}.")
             if recipe.name in self.recipes:
                 raise ApplicationInvalid(f"The model {self.name!r} has two recipes named {recipe.name!r}.")
             self.recipes[recipe.name] = recipe

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_NAME = 128
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -27,6 +28,7 @@ from assay.web.requests import LOCAL_NAMES, Captured, Scope
 NEEDED = {b"host": 1, b"content-type": 100}
 EACH_ONCE = 101
 LENGTH_DIGITS = 5  # of a body that is short enough to be held back
+HEADS_KEPT = 64
 _NEVER: frozenset[bytes] = frozenset()
 # Values of these headers that change nothing; any other value of them is for the door to judge.
 ORDINARY: dict[bytes, frozenset[bytes]] = {
@@ -49,7 +51,7 @@ class Express:
         ports = [b"%s:%d" % (name, port) for name in names]
         self._checks = ORDINARY | {b"host": frozenset((*names, *ports))}
         self._served: dict[bytes, Served] = {}
-        self._heads: dict[tuple[str, int], bytes] = {}
+        self.heads = lru_cache(HEADS_KEPT)(head_of)
 
     def served(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> Served | None:
         """The model that is asked, if the request's head is ordinary."""
@@ -91,17 +93,6 @@ class Express:
             return ask
 
         self.take = take_last  # type: ignore[method-assign]  # replaced once, so that it costs nothing before
-
-    def head_of(self, version: LoadedVersion) -> bytes:
-        """The status line and those headers that every answer of a version carries; made once."""
-        known = self._heads.get((version.model, version.number))
-        if known is None:
-            named = (
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"
-                f"x-model-name: {version.model}\r\nx-model-version: {version.number}\r\n"
-            )
-            known = self._heads[version.model, version.number] = named.encode()
-        return known
 
     def _find(self, url: bytes) -> Served | None:
         for model, served in self._shelf.served.items():
@@ -218,10 +209,15 @@ class ExpressProtocol(GuardedProtocol):
             self.cycle = ask  # type: ignore[assignment]  # it has all that uvicorn looks at
 
     def _express(self) -> Served | None:
-        """The model asked, where this request may take the express lane: an earlier one must not be waiting."""
+        """The model asked, where this request may take the express lane: an earlier one must not be waiting.
+
+        Nor may answers be, for a client that does not read them: the usual way waits until it does.
+        """
         if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
             return None
-        if (self.cycle is not None and not self.cycle.response_complete) or not self.parser.should_keep_alive():
+        if (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused:
+            return None
+        if not self.parser.should_keep_alive():
             return None
         return self.express.served(self.url, self.headers)
 
@@ -242,9 +238,9 @@ class ExpressProtocol(GuardedProtocol):
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             return
-        self._finish(
-            ask, self.express.head_of(ask.version) + b"x-request-id: %b\r\n" % ask.exchange.encode(), ask.response
-        )
+        version = ask.version
+        head = self.express.heads(version.model, version.number)
+        self._finish(ask, head + b"x-request-id: %b\r\n" % ask.exchange.encode(), ask.response)
 
     async def _ask_again(self, ask: ExpressAsk) -> None:
         captured = Captured(ask.body)
@@ -269,6 +265,15 @@ class ExpressProtocol(GuardedProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._idle_since_us = ticks_us()
+
+
+def head_of(model: str, number: int) -> bytes:
+    """The status line and those headers that every answer of a version carries."""
+    named = (
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"
+        f"x-model-name: {model}\r\nx-model-version: {number}\r\n"
+    )
+    return named.encode()
 
 
 def guarded(express: Express, settings: Settings) -> type[ExpressProtocol]:

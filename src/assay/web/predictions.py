@@ -63,7 +63,6 @@ class PredictRoute:
         self.limit = max(settings.max_body_bytes, settings.max_batch_bytes)
         self._limit_of_one = settings.max_body_bytes
         self._idempotent = "no-idempotency" not in settings.unsafe
-        self._headers: dict[tuple[str, int], Headers] = {}
 
     async def __call__(self, request: Request, served: Served, version: LoadedVersion | None, send: Send) -> None:
         """Answers one request that was read; raises AssayError where it cannot, and then nothing was sent."""
@@ -86,7 +85,7 @@ class PredictRoute:
         elif (earlier := await self._once(key, ask, served)) is not None:
             await self._replay(request, earlier, version, send)
             return
-        await reply(send, 200, ask.response, self._headers_of(version, request))
+        await reply(send, 200, ask.response, headers_of(version, request))
 
     async def _once(self, key: str, ask: HttpAsk, served: Served) -> Exchange | None:
         """Answers unless this key was answered before; then that exchange. Two at once: the second is refused."""
@@ -111,17 +110,17 @@ class PredictRoute:
     async def _replay(self, request: Request, earlier: Exchange, version: LoadedVersion, send: Send) -> None:
         response = earlier.response or b""
         await self._process.keep(request, earlier.status, response, replay_of=earlier.id)
-        headers = self._headers_of(version, request)
+        headers = headers_of(version, request)
         await reply(send, earlier.status, response, [*headers, (b"idempotent-replayed", b"true")])
 
-    def _headers_of(self, version: LoadedVersion, request: Request) -> Headers:
-        known = self._headers.get((version.model, version.number))
-        if known is None:
-            known = self._headers[version.model, version.number] = [
-                (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
-                (b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode()),
-            ]  # fmt: skip
-        return [*known, (b"x-request-id", request.id.encode())]
+
+def headers_of(version: LoadedVersion, request: Request) -> Headers:
+    """The headers of an answer: who gave it, and under which id it is recorded."""
+    return [
+        (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
+        (b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode()),
+        (b"x-request-id", request.id.encode()),
+    ]  # fmt: skip
 
 
 def render(answered: Answered, *, single: bool) -> bytes:

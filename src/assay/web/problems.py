@@ -8,6 +8,7 @@ import msgspec
 
 from assay import errors
 from assay.domain.given.upload import TYPES
+from assay.domain.question.reader import MAX_FAULTS
 from assay.errors import AssayError, Fault
 
 STATUS: dict[type[AssayError], int] = {
@@ -96,7 +97,7 @@ def problem_of(error: AssayError, instance: str) -> tuple[int, bytes, Headers]:
     faults: tuple[Fault, ...] = getattr(error, "faults", ())
     body = Problem(
         type="about:blank", title=title, status=status, detail=detail, instance=instance,
-        code=code_of(error, faults), errors=faults,
+        code=code_of(error, faults), errors=faults[:MAX_FAULTS],
     )  # fmt: skip
     headers: Headers = []
     if status in RETRY_AFTER_S and not isinstance(error, _LASTING):

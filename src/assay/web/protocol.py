@@ -38,7 +38,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A new connection: its first request may take as long as any other."""
-        self._head_bytes = self._body_bytes = 0
+        self._head_bytes = self._body_bytes = self._beside_bytes = 0
         self._in_head = True
         self._since_us = ticks_us()
         self._stuck_us = 0
@@ -49,13 +49,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(503, "too_many_connections", "The server has as many connections as it accepts.")
 
     def data_received(self, data: bytes) -> None:
-        """Counts the bytes of a head that is not complete yet."""
+        """Counts the bytes of a head that is not complete yet, and those that come with a body and are none of it."""
         if self._in_head:
             if not self._head_bytes:
                 self._since_us, self._idle_since_us = ticks_us(), 0
             self._head_bytes += len(data)
+        else:
+            self._beside_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and self.transport is not None:
+        # a trailer, or the extension of a chunk, is kept or parsed by nobody who would bound it
+        if (self._head_bytes if self._in_head else self._beside_bytes) > MAX_HEAD_BYTES and self.transport is not None:
             self.refuse(431, "headers_too_large", "The headers are longer than 32 KiB.")
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's own lets the transport close at once
@@ -103,6 +106,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body; of a refused request nothing is kept."""
         self._body_bytes += len(body)
+        self._beside_bytes = 0
         if self._body_bytes >= PACE_BYTES:  # a long body may take its time, as long as it goes on coming
             self._body_bytes, self._since_us = 0, ticks_us()
         if self.cycle is not None and not self._refused:
@@ -111,7 +115,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is whole; the next one starts its own clock."""
         self._in_head = True
-        self._head_bytes = self._body_bytes = 0
+        self._head_bytes = self._body_bytes = self._beside_bytes = 0
         self._since_us = 0
         self.complete()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
-from assay.domain.question.field import SAFE_INTEGER, Field
+from assay.domain.question.field import MOST_TOLD, SAFE_INTEGER, Field
 from assay.errors import Fault, QuestionInvalid
 
 MAX_KEYS = 1_000
@@ -19,7 +20,7 @@ RowT = TypeVar("RowT")
 def row_faults(row: Any, fields: Mapping[str, Field], at: str) -> Iterator[Fault]:
     """Every fault of one row, found as they are asked for; `at` is the JSON pointer of the row."""
     if not isinstance(row, dict):
-        yield Fault(at, "expected an object with the fields " + ", ".join(fields), "wrong_type")
+        yield Fault(at, "expected an object with the fields " + ", ".join(_first(fields)), "wrong_type")
         return
     if len(row) > MAX_KEYS:
         yield Fault(at, f"has {len(row)} keys; at most {MAX_KEYS} are read", "too_many_keys")
@@ -36,7 +37,7 @@ def _field_faults(row: dict[str, Any], fields: Mapping[str, Field], at: str) -> 
             if fault:
                 yield fault
         elif not field.nullable:
-            yield Fault(where, f"is missing; it must be {field.rule()}", "missing_feature", field.values)
+            yield Fault(where, f"is missing; it must be {field.rule()}", "missing_feature", _first(field.values))
 
 
 def row_of(row: dict[str, Any], fields: Mapping[str, Field], kind: type[RowT]) -> RowT:
@@ -53,7 +54,7 @@ def _unknown(key: str, fields: Mapping[str, Field], at: str) -> Fault:
     close = difflib.get_close_matches(key.lower()[:80], fields, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     shown = key[:80].replace("~", "~0").replace("/", "~1")
-    return Fault(f"{at}/{shown}", f"is not a field of this model{hint}", "unknown_feature", tuple(fields))
+    return Fault(f"{at}/{shown}", f"is not a field of this model{hint}", "unknown_feature", _first(fields))
 
 
 def _fault(value: Any, field: Field, at: str) -> Fault | None:
@@ -61,21 +62,26 @@ def _fault(value: Any, field: Field, at: str) -> Fault | None:
         return (
             None
             if field.nullable
-            else Fault(at, f"may not be null; it must be {field.rule()}", "wrong_type", field.values)
+            else Fault(at, f"may not be null; it must be {field.rule()}", "wrong_type", _first(field.values))
         )
     if field.numeric:
         return _number_fault(value, field, at)
     if field.kind == "boolean":
         return None if isinstance(value, bool) else Fault(at, "must be true or false", "wrong_type")
     if not isinstance(value, str):
-        return Fault(at, f"must be {field.rule()}, as a string", "wrong_type", field.values)
+        return Fault(at, f"must be {field.rule()}, as a string", "wrong_type", _first(field.values))
     if "\x00" in value:
         return Fault(at, "contains the character U+0000, which cannot be stored", "invalid_string")
     if field.values and value not in field.values:
-        return Fault(at, f"must be {field.rule()}", "unknown_category", field.values)
+        return Fault(at, f"must be {field.rule()}", "unknown_category", _first(field.values))
     if field.max_length is not None and len(value) > field.max_length:
         return Fault(at, f"is longer than {field.max_length} characters", "out_of_range")
     return None
+
+
+def _first(words: Iterable[str]) -> tuple[str, ...]:
+    """As many as a refusal tells."""
+    return tuple(islice(words, MOST_TOLD))
 
 
 def _number_fault(value: Any, field: Field, at: str) -> Fault | None:

@@ -10,6 +10,8 @@ import msgspec
 
 Kind = Literal["number", "integer", "grade", "category", "text", "boolean"]
 SAFE_INTEGER = 2**63 - 1
+MOST_WORDS = 65_535  # each has a code of two bytes, and so has what is none of them
+MOST_TOLD = 100  # of a field's words, or of a model's fields, in one refusal
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -55,7 +57,8 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def rule(self) -> str:
         """What is allowed, in words."""
         if self.values:
-            return "one of " + ", ".join(self.values)
+            others = len(self.values) - MOST_TOLD
+            return "one of " + ", ".join(self.values[:MOST_TOLD]) + (f" and {others:,} more" if others > 0 else "")
         said = {"above": "above", "at_least": "at least", "below": "below", "at_most": "at most"}
         limits = [f"{word} {getattr(self, name):g}" for name, word in said.items() if getattr(self, name) is not None]
         noun = {"number": "a number", "integer": "a whole number", "text": "a text", "boolean": "true or false"}[

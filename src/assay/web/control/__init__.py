@@ -18,6 +18,8 @@ from assay.web.control.routes import ROUTERS
 from assay.web.problems import CONTENT_TYPE, OwnRefusal, PassedOn, problem_of
 from assay.web.process import Process, asked_in
 
+LONGEST_PART = 80  # that a refusal repeats of a name that a client has chosen
+
 
 def make_api(process: Process) -> FastAPI:
     """The control plane of one process, with the application's own routes at the root."""
@@ -76,7 +78,7 @@ def _refusal(error: HTTPException) -> AssayError:
 
 
 def _fault(told: Any) -> Fault:
-    where, *parts = [str(part) for part in told["loc"]]
+    where, *parts = [str(part)[:LONGEST_PART] for part in told["loc"]]
     expected = str(told.get("ctx", {}).get("expected", ""))
     allowed = tuple(word.strip(" '") for word in expected.replace(" or ", ",").split(",")) if expected else ()
     pointer = "#" + "".join(f"/{part}" for part in parts) if where == "body" else "/".join(parts)
