@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from assay.settings import Settings, settings_faults, settings_for
+from assay.settings import Settings, concealed, settings_faults, settings_for
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +76,77 @@ def test_every_setting_is_described(name: str) -> None:
 
 def test_an_error_that_is_not_about_settings_is_left_alone() -> None:
     assert settings_faults(ValueError("something else")) == []
+
+
+# ---- where the store is
+
+
+URL = "postgresql://me:a-secret@there:5433/name"
+
+
+def test_the_store_is_an_sqlite_file_that_keeps_all_unless_told(tmp_path: Path) -> None:
+    found = settings_for(tmp_path)
+    assert (found.database_url, found.artifacts, found.retention_days) == (None, None, None)
+
+
+def test_the_place_of_the_store_is_told_as_every_other_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "assay.toml").write_text(f'database_url = "{URL}"\nartifacts = "s3://b/x"\nretention_days = 30\n')
+    found = settings_for(tmp_path)
+    assert (found.database_url, found.artifacts, found.retention_days) == (URL, "s3://b/x", 30)
+    monkeypatch.setenv("ASSAY_DATABASE_URL", "postgresql:///two")
+    monkeypatch.setenv("ASSAY_ARTIFACTS", "/shared")
+    monkeypatch.setenv("ASSAY_RETENTION_DAYS", "1.5")
+    found = settings_for(tmp_path)
+    assert (found.database_url, found.artifacts, found.retention_days) == ("postgresql:///two", "/shared", 1.5)
+    assert settings_for(tmp_path, database_url=URL).database_url == URL
+
+
+@pytest.mark.parametrize("days", [0, -1, 0.5, "x", float("nan")])
+def test_nothing_is_kept_for_less_than_a_day(tmp_path: Path, days: object) -> None:
+    with pytest.raises(ValidationError, match="retention_days"):
+        settings_for(tmp_path, retention_days=days)
+
+
+def test_the_address_of_the_database_is_not_shown_with_the_settings(tmp_path: Path) -> None:
+    found = settings_for(tmp_path, database_url=URL)
+    assert "secret" not in f"{found!r} {found!s}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [f'database_url = ["{URL}"]', f'databse_url = "{URL}"', f'data = ["{URL}"]', f'database_url = {{ url = "{URL}" }}',
+     f'database_url = "{URL}" x', f'database_url = {URL}'],
+)  # fmt: skip
+def test_what_is_wrong_with_an_address_is_said_without_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / "assay.toml").write_text(line)
+    with pytest.raises(ValueError) as wrong:
+        settings_for(tmp_path)
+    said = settings_faults(wrong.value)
+    assert said
+    assert "secret" not in " ".join(said)
+    assert any("assay.toml" in sentence for sentence in said)
+
+
+def test_a_wrong_value_that_is_no_secret_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        settings_for(tmp_path, port=70_000)
+    assert "is 70000" in settings_faults(wrong.value)[0]
+
+
+def test_the_address_goes_by_the_environment_and_not_by_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_DATABASE_URL", "postgresql:///another")
+    told = {"home": tmp_path, "database_url": URL}
+    assert concealed(told) == {"home": tmp_path}
+    assert told["database_url"] == URL, "what was told is left as it is"
+    assert settings_for(tmp_path, **concealed(told)).database_url == URL
+
+
+def test_where_no_address_was_told_the_environment_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_DATABASE_URL", URL)
+    for told in ({}, {"database_url": None}):
+        assert concealed({"home": tmp_path, **told}) == {"home": tmp_path}
+        assert os.environ["ASSAY_DATABASE_URL"] == URL

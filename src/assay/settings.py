@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "ASSAY_"
+SECRET = ("database_url", "data")  # which may hold a password
 Unsafe = Literal[
     "answer-before-commit", "no-sync", "no-hash", "no-golden", "no-idempotency", "no-fence", "no-prepare", "no-drain", "no-slot",
     "no-quarantine",
@@ -159,4 +160,5 @@ def _fault(name: str, fault: Any) -> str:
         return f"assay.toml: there is no setting {name!r}{hint}."
     setting = name.split(".", maxsplit=1)[0]
     where = f"{PREFIX}{setting.upper()}, or {setting} in assay.toml"
-    return f"The setting {name!r} ({where}) is {fault['input']!r}: {fault['msg']}."
+    told = "not shown here" if setting in SECRET else repr(fault["input"])
+    return f"The setting {name!r} ({where}) is {told}: {fault['msg']}."

@@ -1,24 +1,35 @@
-"""A store of the test's own, with a table for what chores answer."""
+"""A store of the test's own, in each kind of database in turn, with a table for what chores answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from assay.store.databases.sqlite import Sqlite
-from tests import chores
+from assay.store.database import Database
+from tests import chores, homes, stores
+from tests.postgres import Cluster
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+def home(cluster: Cluster | None, tmp_path: Path) -> Iterator[Path]:
+    made = tmp_path / "home"
+    with stores.kept(cluster, made) as where:
+        if isinstance(where, str):
+            homes._belong(made, where)
+        yield made
 
 
 @pytest.fixture
-def database(home: Path) -> Iterator[Sqlite]:
+def database(home: Path) -> Iterator[Database]:
     made = chores.store(home)
-    assert isinstance(made, Sqlite)
     yield made
     made.close()
+
+
+@pytest.fixture
+def away(home: Path, cluster: Cluster | None, database: Database) -> Callable[[], AbstractContextManager[None]]:
+    """While its block lasts the store cannot be had."""
+    return lambda: stores.away(homes.where(home), cluster)

@@ -11,7 +11,7 @@ from assay.clock import iso, parse_iso
 from assay.jobs.schedule import schedules_of
 from assay.jobs.scheduler import MOST_CAUGHT_UP, MOST_LISTED, MOST_WAITING, Scheduler
 from assay.settings import ScheduleSetting
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.work.jobs import Jobs
 from assay.store.work.schedules import Schedules
@@ -31,22 +31,23 @@ class Hands:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Hands:
+def clock(database: Database, monkeypatch: pytest.MonkeyPatch) -> Hands:
+    """What the database says of the time."""
     made = Hands()
-    monkeypatch.setattr("assay.jobs.scheduler.now_us", made)
+    monkeypatch.setattr(database, "now", lambda _connection: made())
     return made
 
 
-def scheduler(database: Sqlite, **told: Any) -> Scheduler:
+def scheduler(database: Database, **told: Any) -> Scheduler:
     setting = ScheduleSetting.model_validate({"every": "1h"} | told)
     return Scheduler(Schedules(database), schedules_of({"hourly": setting}), max_attempts=7)
 
 
-def slots(database: Sqlite) -> list[str]:
+def slots(database: Database) -> list[str]:
     return [job.arguments["slot"] for job in reversed(Jobs(database).page(Window(limit=1000)).entries)]
 
 
-def test_a_slot_before_the_first_sight_is_not_made_up_for(database: Sqlite, clock: Hands) -> None:
+def test_a_slot_before_the_first_sight_is_not_made_up_for(database: Database, clock: Hands) -> None:
     made = scheduler(database)
     assert made.look() == []
     clock.at += HOUR - 1
@@ -56,7 +57,7 @@ def test_a_slot_before_the_first_sight_is_not_made_up_for(database: Sqlite, cloc
     assert made.look() == []
 
 
-def test_the_job_says_what_it_is_for(database: Sqlite, clock: Hands) -> None:
+def test_the_job_says_what_it_is_for(database: Database, clock: Hands) -> None:
     made = scheduler(database, model="stone")
     made.look()
     clock.at += HOUR
@@ -66,7 +67,7 @@ def test_the_job_says_what_it_is_for(database: Sqlite, clock: Hands) -> None:
     assert Jobs(database).find(job.id) == job
 
 
-def test_missed_slots_become_one_job_that_lists_them(database: Sqlite, clock: Hands) -> None:
+def test_missed_slots_become_one_job_that_lists_them(database: Database, clock: Hands) -> None:
     scheduler(database).look()
     clock.at += 3 * HOUR + 5
     assert [job.arguments for job in scheduler(database).look()] == [
@@ -74,7 +75,7 @@ def test_missed_slots_become_one_job_that_lists_them(database: Sqlite, clock: Ha
     ]
 
 
-def test_the_list_of_missed_slots_ends_somewhere(database: Sqlite, clock: Hands) -> None:
+def test_the_list_of_missed_slots_ends_somewhere(database: Database, clock: Hands) -> None:
     made = scheduler(database)
     made.look()
     clock.at += 500 * HOUR
@@ -83,7 +84,7 @@ def test_the_list_of_missed_slots_ends_somewhere(database: Sqlite, clock: Hands)
     assert missed[-1] == iso(NOON + 499 * HOUR)
 
 
-def test_missed_slots_are_caught_up_with_where_that_is_wanted(database: Sqlite, clock: Hands) -> None:
+def test_missed_slots_are_caught_up_with_where_that_is_wanted(database: Database, clock: Hands) -> None:
     made = scheduler(database, missed="catch_up")
     made.look()
     clock.at += 3 * HOUR
@@ -92,7 +93,7 @@ def test_missed_slots_are_caught_up_with_where_that_is_wanted(database: Sqlite, 
     assert made.look() == []
 
 
-def test_catching_up_ends_somewhere_and_says_so(database: Sqlite, clock: Hands) -> None:
+def test_catching_up_ends_somewhere_and_says_so(database: Database, clock: Hands) -> None:
     made = scheduler(database, missed="catch_up", every="1s")
     made.look()
     clock.at += HOUR
@@ -104,7 +105,7 @@ def test_catching_up_ends_somewhere_and_says_so(database: Sqlite, clock: Hands) 
 
 
 @pytest.mark.parametrize("missed", ["coalesce", "catch_up"])
-def test_a_clock_that_is_set_back_and_forth_repeats_no_slot(database: Sqlite, clock: Hands, missed: str) -> None:
+def test_a_clock_that_is_set_back_and_forth_repeats_no_slot(database: Database, clock: Hands, missed: str) -> None:
     made = scheduler(database, missed=missed)
     made.look()
     for jump in (HOUR, -HOUR, 2 * HOUR, -24 * HOUR, 24 * HOUR, 0, HOUR):
@@ -116,21 +117,21 @@ def test_a_clock_that_is_set_back_and_forth_repeats_no_slot(database: Sqlite, cl
     assert found[-1] == iso(NOON + 3 * HOUR)
 
 
-def test_of_two_that_look_at_once_one_makes_the_job(database: Sqlite, clock: Hands) -> None:
+def test_of_two_that_look_at_once_one_makes_the_job(database: Database, clock: Hands) -> None:
     first, second = scheduler(database), scheduler(database)
     first.look()
     clock.at += HOUR
     assert len(first.look() + second.look()) == 1
 
 
-def test_nothing_is_written_while_nothing_is_due(database: Sqlite, clock: Hands) -> None:
+def test_nothing_is_written_while_nothing_is_due(database: Database, clock: Hands) -> None:
     made = scheduler(database)
     made.look()
     with database.turn():  # whoever wanted to write now would wait for ten seconds, and fail
         assert made.look() == []
 
 
-def test_slots_that_come_faster_than_their_jobs_are_done_are_gathered(database: Sqlite, clock: Hands) -> None:
+def test_slots_that_come_faster_than_their_jobs_are_done_are_gathered(database: Database, clock: Hands) -> None:
     made = scheduler(database)
     made.look()
     for _ in range(3 * MOST_WAITING):
@@ -145,7 +146,7 @@ def test_slots_that_come_faster_than_their_jobs_are_done_are_gathered(database: 
     assert len(job.arguments["missed"]) == 2 * MOST_WAITING
 
 
-def test_a_clock_that_was_far_ahead_for_a_while_does_not_silence_a_schedule(database: Sqlite, clock: Hands) -> None:
+def test_a_clock_that_was_far_ahead_for_a_while_does_not_silence_a_schedule(database: Database, clock: Hands) -> None:
     made = scheduler(database)
     made.look()
     clock.at += 9000 * HOUR

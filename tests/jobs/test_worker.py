@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ from structlog.testing import capture_logs
 
 from assay.domain.job import Job
 from assay.jobs.worker import Command, Worker
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.work.jobs import Jobs
 from assay.store.work.jobs import jobs as table
 from tests import chores
 
 LONG_S = 30.0
+Away = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def jobs(database: Sqlite) -> Jobs:
+def jobs(database: Database) -> Jobs:
     return Jobs(database)
 
 
@@ -56,7 +57,7 @@ def ended(jobs: Jobs, job: Job) -> Job:
     return jobs.find(job.id)
 
 
-def test_jobs_are_done_one_after_the_other(jobs: Jobs, home: Path, database: Sqlite) -> None:
+def test_jobs_are_done_one_after_the_other(jobs: Jobs, home: Path, database: Database) -> None:
     made = [jobs.add(chores.chore("say", said=f"number {number}")) for number in range(3)]
     with working(jobs, home):
         done = [ended(jobs, job) for job in made]
@@ -116,7 +117,7 @@ def test_a_program_that_cannot_be_started_is_an_attempt(jobs: Jobs, home: Path) 
     assert done.error == "its worker was lost 2 times, the last one could not be started: No such file or directory"
 
 
-def test_a_job_that_was_taken_by_another_is_let_go(jobs: Jobs, home: Path, database: Sqlite) -> None:
+def test_a_job_that_was_taken_by_another_is_let_go(jobs: Jobs, home: Path, database: Database) -> None:
     made = jobs.add(chores.chore("hang"))
     with working(jobs, home), capture_logs() as said:
         eventually(lambda: jobs.find(made.id).state == "running")
@@ -140,13 +141,20 @@ def test_duties_are_called_again_and_again_also_while_a_job_is_done(jobs: Jobs, 
         eventually(lambda: looked.count("canceled") > 2)
 
 
-def test_a_store_that_fails_does_not_end_the_worker(jobs: Jobs, home: Path, database: Sqlite) -> None:
-    hidden = database.path.with_name("hidden")
+def test_a_store_that_fails_does_not_end_the_worker(jobs: Jobs, home: Path, away: Away) -> None:
     with working(jobs, home):
-        database.path.rename(hidden)
-        time.sleep(0.5)
-        hidden.rename(database.path)
+        with away():
+            time.sleep(0.5)
         assert ended(jobs, jobs.add(chores.chore())).state == "succeeded"
+
+
+def test_a_store_that_is_away_is_told_in_few_lines(jobs: Jobs, home: Path, away: Away) -> None:
+    with capture_logs() as said, working(jobs, home, duties=[jobs.counts, jobs.counts], look_interval_s=0.05):
+        with away():
+            eventually(lambda: {"no_job_claimed", "duties_not_done"} <= {line["event"] for line in said})
+            time.sleep(1)
+        eventually(lambda: {"no_job_claimed_no_more", "duties_not_done_no_more"} <= {line["event"] for line in said})
+    assert len(said) == 4
 
 
 def test_the_process_of_a_job_ends_with_its_worker_however_that_ends(jobs: Jobs, home: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from assay.errors import (
 from assay.releasing.prepare import Switch
 from assay.releasing.promote import Releaser
 from assay.store import versions as table
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 from tests import rows
@@ -52,16 +52,16 @@ def releaser(versions: Versions, rollouts: Rollouts, verification: Verification,
     return Releaser(versions, rollouts, verification, switch)
 
 
-def add(database: Sqlite, **told: Any) -> Version:
+def add(database: Database, **told: Any) -> Version:
     with database.writing() as connection:
         return table.add(connection, rows.version(**told))
 
 
-def candidates(database: Sqlite, metric: str, *values: float | None) -> list[Version]:
+def candidates(database: Database, metric: str, *values: float | None) -> list[Version]:
     return [add(database, metrics={} if value is None else {metric: value}) for value in values]
 
 
-def test_a_version_that_passes_answers_from_now_on(database: Sqlite, releaser: Releaser, rollouts: Rollouts) -> None:
+def test_a_version_that_passes_answers_from_now_on(database: Database, releaser: Releaser, rollouts: Rollouts) -> None:
     first, second = add(database), add(database)
     releaser.promote("stone", first.number, by="me", reason="first")
     decided = releaser.promote("stone", second.number, by="you")
@@ -71,7 +71,7 @@ def test_a_version_that_passes_answers_from_now_on(database: Sqlite, releaser: R
 
 
 def test_who_answers_already_is_not_promoted_again(
-    database: Sqlite, releaser: Releaser, rollouts: Rollouts, verification: Verification
+    database: Database, releaser: Releaser, rollouts: Rollouts, verification: Verification
 ) -> None:
     add(database)
     decided = releaser.promote("stone", 1, by="me")
@@ -86,7 +86,7 @@ def test_who_answers_already_is_not_promoted_again(
     ids=lambda refusal: type(refusal).__name__,
 )
 def test_a_version_that_does_not_pass_is_marked_and_changes_nothing_else(
-    database: Sqlite, releaser: Releaser, rollouts: Rollouts, versions: Versions, verification: Verification, refusal: AssayError
+    database: Database, releaser: Releaser, rollouts: Rollouts, versions: Versions, verification: Verification, refusal: AssayError
 ) -> None:  # fmt: skip
     add(database)
     add(database)
@@ -103,7 +103,7 @@ def test_a_version_that_does_not_pass_is_marked_and_changes_nothing_else(
 
 @pytest.mark.parametrize("status", ["failed", "broken"])
 def test_what_is_not_ready_is_not_even_looked_at(
-    database: Sqlite, releaser: Releaser, verification: Verification, status: str
+    database: Database, releaser: Releaser, verification: Verification, status: str
 ) -> None:
     add(database, status=status, error="it was dark")
     with pytest.raises(VersionRejected, match="it was dark"):
@@ -116,7 +116,7 @@ def test_a_version_that_is_not_there_cannot_be_promoted(releaser: Releaser) -> N
         releaser.promote("stone", 1, by="me")
 
 
-def test_rolling_back_gives_the_word_to_who_had_it_before(database: Sqlite, releaser: Releaser) -> None:
+def test_rolling_back_gives_the_word_to_who_had_it_before(database: Database, releaser: Releaser) -> None:
     for number in (1, 2, 3):
         add(database)
         releaser.promote("stone", number, by="me")
@@ -126,7 +126,7 @@ def test_rolling_back_gives_the_word_to_who_had_it_before(database: Sqlite, rele
 
 
 def test_where_nobody_or_only_one_ever_answered_there_is_nothing_to_go_back_to(
-    database: Sqlite, releaser: Releaser
+    database: Database, releaser: Releaser
 ) -> None:
     with pytest.raises(NothingReleased):
         releaser.rollback("stone", by="me")
@@ -136,7 +136,7 @@ def test_where_nobody_or_only_one_ever_answered_there_is_nothing_to_go_back_to(
         releaser.rollback("stone", by="me")
 
 
-def test_a_way_back_passes_over_versions_that_did_harm(database: Sqlite, releaser: Releaser) -> None:
+def test_a_way_back_passes_over_versions_that_did_harm(database: Database, releaser: Releaser) -> None:
     for number in (1, 2, 3):
         releaser.promote("stone", add(database).number, by="me")
         assert number
@@ -170,7 +170,7 @@ def judged(**outcomes: Outcome) -> Callable[[Version], Verdict]:
     ],
 )  # fmt: skip
 def test_the_best_by_the_metrics_direction_is_chosen(
-    database: Sqlite, releaser: Releaser, metric: str, values: tuple[float | None, ...], best: int
+    database: Database, releaser: Releaser, metric: str, values: tuple[float | None, ...], best: int
 ) -> None:
     decided = releaser.release(candidates(database, metric, *values), metric=metric, judge=judged(), by="x")
     assert isinstance(decided, Rollout)
@@ -179,7 +179,7 @@ def test_the_best_by_the_metrics_direction_is_chosen(
 
 
 def test_who_does_not_pass_the_gate_leaves_its_chance_to_the_next(
-    database: Sqlite, releaser: Releaser, rollouts: Rollouts
+    database: Database, releaser: Releaser, rollouts: Rollouts
 ) -> None:
     offered = candidates(database, "mae", 3.0, 1.0, 2.0)
     decided = releaser.release(offered, metric="mae", judge=judged(v2="failed"), by="x")
@@ -191,7 +191,7 @@ def test_who_does_not_pass_the_gate_leaves_its_chance_to_the_next(
 
 
 def test_who_waits_for_approval_is_neither_promoted_nor_passed_over(
-    database: Sqlite, releaser: Releaser, rollouts: Rollouts
+    database: Database, releaser: Releaser, rollouts: Rollouts
 ) -> None:
     told = releaser.release(candidates(database, "mae", 3.0, 1.0), metric="mae", judge=judged(v2="waiting"), by="x")
     assert isinstance(told, str)
@@ -201,7 +201,7 @@ def test_who_waits_for_approval_is_neither_promoted_nor_passed_over(
 
 
 def test_if_the_best_is_broken_the_next_best_answers(
-    database: Sqlite, releaser: Releaser, verification: Verification, versions: Versions
+    database: Database, releaser: Releaser, verification: Verification, versions: Versions
 ) -> None:
     verification.refused[2] = ArtifactRejected("damaged")
     decided = releaser.release(candidates(database, "mae", 3.0, 1.0, 2.0), metric="mae", judge=judged(), by="x")
@@ -210,14 +210,14 @@ def test_if_the_best_is_broken_the_next_best_answers(
     assert versions.find("stone", 2).status == "broken"
 
 
-def test_where_none_is_ready_nobody_is_promoted(database: Sqlite, releaser: Releaser) -> None:
+def test_where_none_is_ready_nobody_is_promoted(database: Database, releaser: Releaser) -> None:
     for offered in ([], [add(database, status="failed", metrics={})]):
         told = releaser.release(offered, metric="mae", judge=judged(), by="x")
         assert told == "because no new version can answer"
 
 
 def test_whom_a_version_was_judged_against_must_still_rule_when_it_takes_over(
-    database: Sqlite, releaser: Releaser, rollouts: Rollouts
+    database: Database, releaser: Releaser, rollouts: Rollouts
 ) -> None:
     first, second, third = (add(database, metrics={"mae": 1.0}) for _ in range(3))
     releaser.promote("stone", first.number, by="me")

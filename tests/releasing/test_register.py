@@ -10,7 +10,7 @@ import pytest
 from assay.domain.version import Manifest, Version
 from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, StoreUnavailable, VersionRejected
 from assay.releasing.register import GOLDEN_ROWS, Parts, Registrar
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.datasets import Datasets
 from assay.store.evaluations import Evaluations
 from assay.store.files.artifacts import Artifacts
@@ -27,7 +27,7 @@ def by_weight(_: Manifest, questions: list[dict[str, Any]]) -> list[float]:
     return [10 * question["carat"] for question in questions]
 
 
-def registrar(database: Sqlite, artifacts: Artifacts, **told: Any) -> Registrar:
+def registrar(database: Database, artifacts: Artifacts, **told: Any) -> Registrar:
     return Registrar(database, artifacts, **({"verify": lambda _: None, "answer": by_weight} | told))
 
 
@@ -38,7 +38,7 @@ def refuse(error: Exception) -> Any:
     return refusing
 
 
-def test_a_registered_version_is_whole(database: Sqlite, artifacts: Artifacts, versions: Versions) -> None:
+def test_a_registered_version_is_whole(database: Database, artifacts: Artifacts, versions: Versions) -> None:
     seen: list[Version] = []
     made = registrar(database, artifacts, verify=seen.append).register(
         rows.version(manifest=None), PARTS, rows.dataset()
@@ -56,14 +56,14 @@ def test_a_registered_version_is_whole(database: Sqlite, artifacts: Artifacts, v
     assert [one.manifest for one in seen] == [made.manifest]
 
 
-def test_dataset_and_evaluation_are_registered_with_it(database: Sqlite, artifacts: Artifacts) -> None:
+def test_dataset_and_evaluation_are_registered_with_it(database: Database, artifacts: Artifacts) -> None:
     made = registrar(database, artifacts).register(rows.version(), PARTS, rows.dataset())
     assert Datasets(database).find("stone", made.dataset) is not None
     (evaluation,) = Evaluations(database).all("stone", 1)
     assert (evaluation.metrics, evaluation.split, evaluation.rows) == (made.metrics, "held-out", made.test_rows)
 
 
-def test_without_a_graph_the_pipeline_is_what_answers(database: Sqlite, artifacts: Artifacts) -> None:
+def test_without_a_graph_the_pipeline_is_what_answers(database: Database, artifacts: Artifacts) -> None:
     parts = Parts(
         contract=PARTS.contract, pipeline=b"p", graph=None, rows=b"r", engine_note="cannot be compiled", questions=[]
     )
@@ -79,7 +79,7 @@ def test_without_a_graph_the_pipeline_is_what_answers(database: Sqlite, artifact
 )
 @pytest.mark.parametrize("step", ["verify", "answer"])
 def test_a_version_that_fails_its_proof_is_kept_as_broken_with_the_reason(
-    database: Sqlite, artifacts: Artifacts, versions: Versions, step: str, refusal: Exception
+    database: Database, artifacts: Artifacts, versions: Versions, step: str, refusal: Exception
 ) -> None:
     made = registrar(database, artifacts, **{step: refuse(refusal)}).register(rows.version(), PARTS, rows.dataset())
     assert (made.status, made.error) == ("broken", str(refusal))
@@ -87,7 +87,7 @@ def test_a_version_that_fails_its_proof_is_kept_as_broken_with_the_reason(
 
 
 def test_a_failed_run_is_history_without_an_evaluation(
-    database: Sqlite, artifacts: Artifacts, versions: Versions
+    database: Database, artifacts: Artifacts, versions: Versions
 ) -> None:
     failed = rows.version(status="failed", manifest=None, metrics={}, segments={}, error="no")
     made = registrar(database, artifacts).keep(failed, rows.dataset())
@@ -96,7 +96,7 @@ def test_a_failed_run_is_history_without_an_evaluation(
 
 
 def test_what_fails_half_way_leaves_nothing_that_can_be_seen(
-    database: Sqlite, artifacts: Artifacts, versions: Versions
+    database: Database, artifacts: Artifacts, versions: Versions
 ) -> None:
     unstorable = rows.version(seed=2**70)
     with pytest.raises((StoreUnavailable, OverflowError)):

@@ -44,12 +44,13 @@ STORAGE = COMMON + (
     "[pipeline:main]\npipeline = {name}-server\n[app:{name}-server]\nuse = egg:swift#{name}\n"
 )
 PROXY = COMMON + (
-    "[pipeline:main]\npipeline = catch_errors cache s3api tempauth proxy-server\n"
+    "[pipeline:main]\npipeline = catch_errors cache s3api tempauth slo proxy-server\n"
     "[app:proxy-server]\nuse = egg:swift#proxy\nallow_account_management = true\naccount_autocreate = true\n"
     "[filter:catch_errors]\nuse = egg:swift#catch_errors\n"
     # asked for by the others, and done without where nobody listens
     "[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:1\nconnect_timeout = 0.1\n"
     "[filter:s3api]\nuse = egg:swift#s3api\nlocation = us-east-1\n"
+    "[filter:slo]\nuse = egg:swift#slo\n"  # long objects come in parts
     "[filter:tempauth]\nuse = egg:swift#tempauth\nuser_test_tester = {secret} .admin\n"
 )
 

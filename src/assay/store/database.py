@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, MetaData, String
+from sqlalchemy import Connection, Engine, MetaData, String, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from assay.errors import StoreUnavailable
 
 metadata = MetaData()
+Id = String(32)
 Values = tuple[Any, ...]
-# ids of the record are compared byte by byte, whatever language the database's other texts are sorted in
-Id = String(32).with_variant(String(32, collation="C"), "postgresql")
+NO_TEXT, INSTEAD = "\x00", "\ufffd"  # as bytes of an address that are no UTF-8 have become already
 
 
 class Health(NamedTuple):
@@ -84,7 +84,7 @@ class Database(ABC):
     def close(self) -> None:
         """Gives everything back."""
 
-    def tell(self, connection: Connection) -> None:
+    def tell(self, connection: Connection) -> None:  # noqa: B027 - on one machine nobody sleeps longer than a look
         """Wakes, once this transaction is committed, whoever listens on any host."""
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None] | None:
@@ -100,3 +100,25 @@ def translating(said: Callable[[Exception], str], *also: type[Exception]) -> Ite
         yield
     except known as failed:
         raise StoreUnavailable(said(failed)) from failed
+
+
+def keeping_to_text(engine: Engine) -> None:
+    """Whatever is kept or looked for is as in `text_of`."""
+    event.listen(engine, "before_cursor_execute", _keep_to_text, retval=True)
+
+
+def text_of(value: Any) -> Any:
+    """The value as both databases can keep it: PostgreSQL knows no U+0000 in a text, so that neither has one."""
+    return value.replace(NO_TEXT, INSTEAD) if isinstance(value, str) and NO_TEXT in value else value
+
+
+def _keep_to_text(_connection: Any, _cursor: Any, statement: str, told: Any, *_more: Any) -> tuple[str, Any]:
+    if isinstance(told, list):  # of several rows
+        return statement, [_texts(one) for one in told]
+    return statement, _texts(told)
+
+
+def _texts(told: Any) -> Any:
+    if isinstance(told, dict):
+        return {name: text_of(value) for name, value in told.items()}
+    return tuple(map(text_of, told)) if isinstance(told, tuple) else told

@@ -17,6 +17,7 @@ from assay.errors import (
     StoreUnavailable,
     VersionNotFound,
 )  # fmt: skip
+from assay.outages import Outage
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Served
 from assay.web.predictions import LONG_BODY_BYTES, PredictRoute, reply
@@ -43,6 +44,7 @@ class Door:
         self._predict = PredictRoute(process)
         self._uploads = UploadRoute(process)
         self._pending: set[asyncio.Task[None]] = set()
+        self._unrecorded = Outage("exchanges_not_recorded")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the process."""
@@ -126,7 +128,7 @@ class Door:
         keeping = self._process.keep(request, captured.status, response, whole=not reading)
         if request.path in PROBES:
             # a probe tells the truth about the store; it cannot wait for it
-            task = asyncio.create_task(_quietly(keeping))
+            task = asyncio.create_task(self._quietly(keeping))
             self._pending.add(task)
             task.add_done_callback(self._pending.discard)
         else:
@@ -136,16 +138,18 @@ class Door:
 
     async def _refuse(self, request: Request, refused: AssayError, send: Send) -> None:
         status, body, headers = problem_of(refused, request.id)
-        if status >= 500:
+        if status >= 500 and not isinstance(refused, StoreUnavailable):  # of which there are as many as requests
             log.warning(
                 "request_refused", path=request.path, request=request.id, code=refused.code, reason=str(refused)
             )
         try:
             await self._process.keep(request, status, body)
         except AssayError as unrecorded:
-            log.error("exchange_not_recorded", request=request.id, reason=str(unrecorded))
+            self._unrecorded.failed(str(unrecorded), request=request.id)
             if status < 500:
                 status, body, headers = problem_of(StoreUnavailable(), request.id)
+        else:
+            self._unrecorded.over()
         if isinstance(refused, BodyTooLarge) or request.unread:
             headers.append((b"connection", b"close"))  # the rest of the body is not read
         headers += [
@@ -155,16 +159,17 @@ class Door:
         ]
         await reply(send, status, body, headers)
 
+    async def _quietly(self, keeping: Awaitable[None]) -> None:
+        try:
+            await keeping
+        except AssayError as failed:
+            self._unrecorded.failed(str(failed))
+        else:
+            self._unrecorded.over()
+
 
 def must_be_json(request: Request) -> bool:
     """Whether the request's body, if it has one or needs one, is read as JSON whatever it is called."""
     if request.method not in ("POST", "PUT") or not request.path.startswith("/v1/"):
         return False
     return bool(request.body) or (request.path.startswith(PREFIX) and not request.path.endswith(BODY_MAY_BE_ABSENT))
-
-
-async def _quietly(keeping: Awaitable[None]) -> None:
-    try:
-        await keeping
-    except AssayError as failed:
-        log.warning("probe_not_recorded", reason=str(failed))

@@ -36,27 +36,27 @@ def counter(database: Sqlite) -> int:
 
 
 @pytest.fixture
-def counting(database: Sqlite) -> Sqlite:
-    with database.writing() as connection:
+def counting(sqlite: Sqlite) -> Sqlite:
+    with sqlite.writing() as connection:
         connection.execute(text("CREATE TABLE counter (n INTEGER)"))
         connection.execute(text("INSERT INTO counter VALUES (0)"))
-    return database
+    return sqlite
 
 
-def test_every_connection_syncs_every_commit(database: Sqlite) -> None:
-    for raw in (database.connect(), database.connect(checkpointing=True)):
+def test_every_connection_syncs_every_commit(sqlite: Sqlite) -> None:
+    for raw in (sqlite.connect(), sqlite.connect(checkpointing=True)):
         assert raw.execute("PRAGMA synchronous").fetchone()[0] == FULL
         assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert raw.execute("PRAGMA foreign_keys").fetchone()[0] == 1
         raw.close()
-    with database.reading() as reader, database.writing() as writer:
+    with sqlite.reading() as reader, sqlite.writing() as writer:
         for connection in (reader, writer):
             assert connection.execute(text("PRAGMA synchronous")).scalar_one() == FULL
 
 
-def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(database: Sqlite) -> None:
+def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(sqlite: Sqlite) -> None:
     for told, pages in ((True, 1000), (False, 0)):
-        raw = database.connect(checkpointing=told)
+        raw = sqlite.connect(checkpointing=told)
         assert raw.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == pages
         raw.close()
 
@@ -118,8 +118,8 @@ def test_threads_and_processes_that_write_at_once_lose_nothing(counting: Sqlite)
     assert counter(counting) == 200
 
 
-def test_a_failing_statement_is_a_failing_store(database: Sqlite) -> None:
-    with pytest.raises(StoreUnavailable, match="no such table"), database.reading() as connection:
+def test_a_failing_statement_is_a_failing_store(sqlite: Sqlite) -> None:
+    with pytest.raises(StoreUnavailable, match="no such table"), sqlite.reading() as connection:
         connection.execute(text("SELECT * FROM nowhere"))
 
 
@@ -133,11 +133,11 @@ def test_a_file_that_is_no_database_is_a_failing_store(tmp_path: Path) -> None:
     broken.close()
 
 
-def test_errors_of_the_caller_pass_unchanged(database: Sqlite) -> None:
+def test_errors_of_the_caller_pass_unchanged(sqlite: Sqlite) -> None:
     class Mine(AssayError):
         """Mine."""
 
-    with pytest.raises(Mine), database.writing():
+    with pytest.raises(Mine), sqlite.writing():
         raise Mine
 
 
@@ -153,21 +153,21 @@ def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_nobody_waits_for_ever_for_a_lock_that_another_process_holds(
-    database: Sqlite, monkeypatch: pytest.MonkeyPatch
+    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.store.database.BUSY_TIMEOUT_S", 0.2)
-    with database.path.with_name(database.path.name + ".lock").open("rb+") as held:
+    monkeypatch.setattr("assay.store.databases.sqlite.BUSY_TIMEOUT_S", 0.2)
+    with sqlite.path.with_name(sqlite.path.name + ".lock").open("rb+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(StoreUnavailable, match="for too long"), database.turn():
+        with pytest.raises(StoreUnavailable, match="for too long"), sqlite.turn():
             pass
-    with database.turn():
+    with sqlite.turn():
         pass
 
 
 @pytest.mark.parametrize("ending", ["", ".lock"])
-def test_a_store_whose_file_is_gone_neither_reads_nor_writes(database: Sqlite, ending: str) -> None:
-    database.path.with_name(database.path.name + ending).unlink()
-    with pytest.raises(StoreUnavailable, match="moved or deleted"), database.reading():
+def test_a_store_whose_file_is_gone_neither_reads_nor_writes(sqlite: Sqlite, ending: str) -> None:
+    sqlite.path.with_name(sqlite.path.name + ending).unlink()
+    with pytest.raises(StoreUnavailable, match="moved or deleted"), sqlite.reading():
         pass
-    with pytest.raises(StoreUnavailable, match="moved or deleted"), database.writing():
+    with pytest.raises(StoreUnavailable, match="moved or deleted"), sqlite.writing():
         pass

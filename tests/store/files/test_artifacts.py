@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.errors import ArtifactRejected
-from assay.store.files.artifacts import Artifacts
+from assay.errors import ArtifactRejected, StoreUnavailable
+from assay.store.files.artifacts import Artifacts, artifacts_at
 
 
 @pytest.fixture
@@ -119,3 +121,78 @@ def test_a_file_that_is_read_in_place_is_confirmed_first(tmp_path: Path) -> None
     artifacts.path(name).unlink()
     with pytest.raises(ArtifactRejected, match="missing"):
         artifacts.confirmed(name)
+
+
+def test_what_was_damaged_is_whole_again_once_it_is_put_again(artifacts: Artifacts) -> None:
+    name = artifacts.put(b"rows")
+    artifacts.path(name).write_bytes(b"r0ws")
+    assert artifacts.put(b"rows") == name
+    assert artifacts.get(name) == b"rows"
+
+
+def test_sweeping_while_others_write_and_sweep_fails_for_nobody(artifacts: Artifacts) -> None:
+    failed: list[Exception] = []
+
+    def work(seed: int) -> None:
+        try:
+            for turn in range(50):
+                artifacts.put(b"%d %d" % (seed, turn))
+                artifacts.sweep()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shall see it
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(list(artifacts.names())) == 300
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_a_file_of_another_file_system_is_adopted_too(artifacts: Artifacts, elsewhere: Path) -> None:
+    name = sha256(b"rows" * 10_000).hexdigest()
+    for _ in range(2):
+        file = elsewhere / "given"
+        file.write_bytes(b"rows" * 10_000)
+        artifacts.take(file, name)
+        assert not file.exists()
+        assert artifacts.get(name) == b"rows" * 10_000
+    assert artifacts.path(name).stat().st_mode & 0o777 == 0o600
+    assert list(artifacts.names()) == [name]
+    assert [one.name for one in artifacts.path(name).parent.iterdir()] == [name]
+
+
+def test_only_names_of_files_are_told(artifacts: Artifacts) -> None:
+    names = {artifacts.put(data) for data in (b"a", b"b", b"c")}
+    one = artifacts.path(next(iter(names)))
+    (one.parent / "README").write_text("not ours")
+    one.with_name(".draft.tmp").write_text("not yet")
+    assert set(artifacts.names()) == names
+
+
+def test_files_are_kept_in_the_home_unless_another_place_is_told(tmp_path: Path) -> None:
+    home, shared = tmp_path / "home", tmp_path / "shared"
+    own = artifacts_at(None, home)
+    name = own.put(b"x")
+    assert own.path(name).is_relative_to(home / "artifacts")
+    hosts = [artifacts_at(str(shared), tmp_path / host) for host in ("one", "two")]
+    assert hosts[1].get(hosts[0].put(b"y")) == b"y"
+    assert all(host.path(name).is_relative_to(shared) for host in hosts)
+
+
+@pytest.mark.parametrize("place", ["ftp://bucket/x", "s3://", "s3://key:secret@bucket/x", "s3://bucket/x?key=secret"])
+def test_an_address_that_is_no_buckets_is_refused_without_being_repeated(tmp_path: Path, place: str) -> None:
+    with pytest.raises(StoreUnavailable) as refused:
+        artifacts_at(place, tmp_path)
+    assert "secret" not in str(refused.value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from assay.store.database import Database
+from assay.store.database import Database
+
+__all__ = ["Database", "open_database"]
 
 
 def open_database(where: Path | str, *, durable: bool = True) -> Database:

@@ -60,10 +60,11 @@ class CopyWriter:
         try:
             if self._kept(*first):
                 return
-            self._copy(self._opened(), parts)
-        except Unstorable:
-            if not self._kept(*first):  # the lost session was still at it, and has committed meanwhile
-                raise
+            try:
+                self._copy(self._opened(), parts)
+            except Unstorable:
+                if not self._kept(*first):  # the lost session was still at it, and has committed meanwhile
+                    raise
         except (ConnectionLost, psycopg.Error) as lost:
             self.forget()
             raise StoreUnavailable("The record could not be written: the database was lost on the way.") from lost
@@ -94,9 +95,22 @@ class CopyWriter:
                 _until(session, pq.ExecStatus.COPY_IN if place < len(parts) else None)
         except psycopg.OperationalError as lost:  # what libpq says of a connection that is gone
             raise ConnectionLost(str(lost)) from lost
+        except Unstorable:
+            self._roll_back(session)
+            raise
         except BaseException:
             self.forget()  # it may be anywhere within its transaction
             raise
+
+    def _roll_back(self, session: pq.abc.PGconn) -> None:
+        """The next group has the session as if nothing had happened, or another one."""
+        until = ticks_us() + TIMEOUT_US
+        try:
+            _drain(session, until)
+            session.send_query(b"ROLLBACK")
+            _drain(session, until)
+        except (ConnectionLost, psycopg.OperationalError):
+            self.forget()
 
 
 def _until(session: pq.abc.PGconn, wanted: pq.ExecStatus | None) -> None:
@@ -115,6 +129,14 @@ def _until(session: pq.abc.PGconn, wanted: pq.ExecStatus | None) -> None:
         if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
             _raise(session, result)
         last = result.command_status or b""
+
+
+def _drain(session: pq.abc.PGconn, until: int) -> None:
+    """Waits for the end of all that was asked, whatever came of it; raises ConnectionLost."""
+    while True:
+        _wait(session, until)
+        if session.get_result() is None:
+            return
 
 
 def _wait(session: pq.abc.PGconn, until: int) -> None:
@@ -138,8 +160,8 @@ def _raise(session: pq.abc.PGconn, result: pq.abc.PGresult) -> None:
     said = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
     if state.startswith(REFUSED):
         raise Unstorable(f"The record cannot be stored: {said}.")
-    # 57P0x: the server ends the session; 08xxx and none: the connection is gone
-    if session.status != pq.ConnStatus.OK or not state or state.startswith(("08", "57P")):
+    # 57P0x: the server ends the session; 08xxx and none: the connection is gone; 40xxx: nothing was kept, and may be tried again
+    if session.status != pq.ConnStatus.OK or not state or state.startswith(("08", "40", "57P")):
         raise ConnectionLost(said)
     raise StoreUnavailable(f"The record could not be written: {said}.")
 
@@ -186,7 +208,8 @@ def _prediction(row: Values) -> bytes:
     id, at, model, version, role, question, answer, value, took_us, exchange, position = row
     return b"".join((
         _text(id), _int8.pack(8, at), _text(model), _int4.pack(4, version), _text(role), _text(question), _text(answer),
-        NULL if value is None else _float8.pack(8, value), _int8.pack(8, took_us), _text(exchange),
+        # what is no number is none, as it is in SQLite
+        NULL if value is None or value != value else _float8.pack(8, value), _int8.pack(8, took_us), _text(exchange),
         _int4.pack(4, position),
     ))  # fmt: skip
 

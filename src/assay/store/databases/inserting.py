@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from assay.errors import StoreUnavailable, Unstorable
 from assay.store.database import Values
 from assay.store.databases.library import identity, sqlite
 from assay.store.record import exchanges, predictions
 
-if TYPE_CHECKING:
-    from assay.store.databases.sqlite import Sqlite
-
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
 CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)
+
+
+class File(NamedTuple):
+    """What the writer needs of its database: where the file is, the turn, a connection, and to have readers start anew."""
+
+    path: Path
+    turn: Callable[[], AbstractContextManager[None]]
+    connect: Callable[[], Any]
+    renew: Callable[[], None]
 
 
 class SqliteWriter:
     """Multi-row inserts on one connection; after a failure it is never trusted again (a failed sync must not be retried)."""
 
-    def __init__(self, database: Sqlite) -> None:
-        self._database = database
+    def __init__(self, file: File) -> None:
+        self._file = file
         self._connection: Any = None
-        self._log_path = f"{database.path}-wal"
+        self._log_path = f"{file.path}-wal"
         self._log: tuple[int, int] | None = None  # the log file that our connection has open
 
     def write(self, asked: list[Values], answered: list[Values]) -> None:
         """As `Writer.write` has it."""
         try:
-            with self._database.turn():
+            with self._file.turn():
                 self._insert(asked, answered)
         except sqlite.IntegrityError as refused:
             raise Unstorable(f"The record cannot be stored: {refused}.") from refused
@@ -43,7 +52,7 @@ class SqliteWriter:
         """Gives the connection back, and those of readers, who must not go on with files that are no longer there."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._database.engine.dispose()
+            self._file.renew()
             try:
                 connection.close()
             except sqlite.Error:
@@ -51,7 +60,7 @@ class SqliteWriter:
 
     def _insert(self, asked: list[Values], answered: list[Values]) -> None:
         if self._connection is None:
-            self._connection = self._database.connect(checkpointing=True)
+            self._connection = self._file.connect()
             self._log = None
         elif self._log is not None and identity(self._log_path) != self._log:
             raise StoreUnavailable("The store's log file was moved or deleted while it was in use.")

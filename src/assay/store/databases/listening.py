@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-import structlog
 from psycopg import sql
+
+from assay.outages import Outage
 
 LOOK_S = 5.0
 AGAIN_S = 1.0
-log = structlog.get_logger("assay")
 
 
 class Listener(threading.Thread):
@@ -24,28 +24,29 @@ class Listener(threading.Thread):
         self._listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
         self._heard = heard
         self._over = threading.Event()
-        self._connection: psycopg.Connection[Any] | None = None
+        self._outage = Outage("not_listening")
 
     def run(self) -> None:
         """Listens until it is stopped; a connection that is lost is made again."""
         while not self._over.is_set():
             try:
                 with self._connect() as connection:
-                    self._connection = connection
                     connection.execute(self._listen)
+                    self._outage.over()
                     self._heard()  # whatever was told while nobody listened
                     self._hear(connection)
             except psycopg.Error as failed:
                 if not self._over.is_set():
-                    log.warning("listening_again", kind=type(failed).__name__)
+                    self._outage.failed(type(failed).__name__)
                     self._over.wait(AGAIN_S)
 
     def stop(self) -> None:
-        """Ends the thread, and with it the connection."""
+        """Nothing is heard any more; the thread ends with its next look, and with it the connection."""
         self._over.set()
 
     def _hear(self, connection: psycopg.Connection[Any]) -> None:
         while not self._over.is_set():
             for _ in connection.notifies(timeout=LOOK_S, stop_after=1):
-                self._heard()
+                if not self._over.is_set():
+                    self._heard()
             connection.execute("SELECT 1")  # a peer that is gone without a word is noticed here

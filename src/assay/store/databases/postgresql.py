@@ -8,16 +8,18 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
-import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from assay.errors import StoreUnavailable
-from assay.store.database import Database, Health, Writer, translating
+from assay.store.database import Database, Health, Writer, keeping_to_text, translating
 from assay.store.databases.copying import CopyWriter
 from assay.store.databases.listening import Listener
 
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+SHAPE = "postgresql://USER@HOST:PORT/NAME"
+CHECKED = ("fsync", "server_encoding", "server_version_num")
+DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 OLDEST = 130_000  # of server_version_num
 TURN_LOCK = 0x41535341595F5452  # one number of the database's 2^64 advisory locks, which all hosts know
 TURN_TIMEOUT_S = 10.0
@@ -31,7 +33,6 @@ CONNECTING: dict[str, Any] = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000, "client_encoding": "utf8", "application_name": "assay",
 }  # fmt: skip
-log = structlog.get_logger("assay")
 
 
 class Postgresql(Database):
@@ -48,8 +49,12 @@ class Postgresql(Database):
         self._durable = durable
         self._turn = threading.Lock()
         self.engine = _engine(self._url, durable=durable)
-        with self.reading() as connection:
-            _check(connection, durable=durable)
+        try:
+            with self.reading() as connection:
+                _check(connection, durable=durable)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -62,7 +67,7 @@ class Postgresql(Database):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, as `Database.writing` has it."""
-        with self._in_turn() as connection:
+        with _in_turn(self._turn, self.engine) as connection:
             if self.fence is not None:
                 self.fence(connection)
             yield connection
@@ -70,20 +75,8 @@ class Postgresql(Database):
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The right to decide; held by one thread of one process of one host at a time."""
-        with self._in_turn():
+        with _in_turn(self._turn, self.engine):
             yield
-
-    @contextmanager
-    def _in_turn(self) -> Iterator[Connection]:
-        # threads of one process queue here, so that they do not use up its connections
-        if not self._turn.acquire(timeout=TURN_TIMEOUT_S):
-            raise StoreUnavailable("Another thread of this process has been writing for too long.")
-        try:
-            with _translating(), self.engine.connect() as connection, connection.begin():
-                connection.execute(TAKE_TURN)
-                yield connection
-        finally:
-            self._turn.release()
 
     def writer(self) -> Writer:
         """A connection of the record's own, to which rows are copied."""
@@ -91,9 +84,13 @@ class Postgresql(Database):
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection of one's own, with the product's guarantees set; raises psycopg.Error."""
-        told = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        made = psycopg.connect(told, autocommit=True, **CONNECTING)
-        _prepare(made, durable=self._durable)
+        _, told = self.engine.dialect.create_connect_args(self._url)
+        made: psycopg.Connection[Any] = psycopg.connect(**{**told, **CONNECTING}, autocommit=True)
+        try:
+            _prepare(made, durable=self._durable)
+        except BaseException:
+            made.close()
+            raise
         return made
 
     def now(self, connection: Connection) -> int:
@@ -115,7 +112,7 @@ class Postgresql(Database):
         return listener.stop
 
     def health(self) -> Health:
-        """Whether the server and this session sync what is committed."""
+        """Whether what is committed is synced, by the server and by what our connections ask of it."""
         with self.reading() as connection:
             told = {name: str(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in DURABILITY}
         durable = told["fsync"] == "on" and told["synchronous_commit"] not in ("off", "local")
@@ -124,9 +121,6 @@ class Postgresql(Database):
     def close(self) -> None:
         """Gives every connection back."""
         self.engine.dispose()
-
-
-DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 def parsed(url: str) -> URL:
@@ -140,20 +134,31 @@ def parsed(url: str) -> URL:
     return made.set(drivername="postgresql+psycopg")
 
 
-SHAPE = "postgresql://USER@HOST:PORT/NAME"
+@contextmanager
+def _in_turn(gate: threading.Lock, engine: Engine) -> Iterator[Connection]:
+    # threads of one process queue at the gate, so that they do not use up its connections
+    if not gate.acquire(timeout=TURN_TIMEOUT_S):
+        raise StoreUnavailable("Another thread of this process has been writing for too long.")
+    try:
+        with _translating(), engine.connect() as connection, connection.begin():
+            connection.execute(TAKE_TURN)
+            yield connection
+    finally:
+        gate.release()
 
 
 def _engine(url: URL, *, durable: bool) -> Engine:
     # a pool that asks before it lends costs a round trip, and spares every reader the error of a restarted server
     engine = create_engine(
-        url, pool_size=4, max_overflow=28, pool_timeout=TURN_TIMEOUT_S, pool_pre_ping=True,
+        url, pool_size=4, max_overflow=12, pool_timeout=TURN_TIMEOUT_S, pool_pre_ping=True,
         isolation_level="READ COMMITTED", connect_args=CONNECTING,
     )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def prepare(made: Any, _record: object) -> None:
-        _prepare(made.driver_connection if hasattr(made, "driver_connection") else made, durable=durable)
+        _prepare(made, durable=durable)
 
+    keeping_to_text(engine)
     return engine
 
 
@@ -176,9 +181,6 @@ def _check(connection: Connection, *, durable: bool) -> None:
         raise StoreUnavailable(f"The PostgreSQL server is older than version {OLDEST // 10_000}; upgrade it.")
 
 
-CHECKED = ("fsync", "server_encoding", "server_version_num")
-
-
 def _translating() -> AbstractContextManager[None]:
     return translating(_said)
 
@@ -187,5 +189,5 @@ def _said(failed: Exception) -> str:
     """What of an error may be told: never where the database is, nor as whom it is asked."""
     if isinstance(failed, DBAPIError) and isinstance(failed.orig, psycopg.Error):
         told = failed.orig.diag.message_primary
-        return f"The database refused: {told}." if told else "The database cannot be reached."
+        return f"The database refused: {told}." if told else "The database cannot be reached, or refuses the login."
     return "The database has no connection to spare."

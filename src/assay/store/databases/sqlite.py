@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from sqlalchemy.pool import QueuePool
 
 from assay.clock import boot_clock, now_us, ticks_us
 from assay.errors import StoreUnavailable
-from assay.store.database import Database, Health, Writer, translating
-from assay.store.databases.inserting import SqliteWriter
+from assay.store.database import Database, Health, Writer, keeping_to_text, translating
+from assay.store.databases.inserting import File, SqliteWriter
 from assay.store.databases.library import identity, sqlite
 
 LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL"}
@@ -119,7 +120,7 @@ class Sqlite(Database):
 
     def writer(self) -> Writer:
         """A connection of the record's own, which alone checkpoints."""
-        return SqliteWriter(self)
+        return SqliteWriter(File(self.path, self.turn, partial(self.connect, checkpointing=True), self.engine.dispose))
 
     def now(self, connection: Connection) -> int:
         """The machine's own clock: all processes of one file share it."""
@@ -151,6 +152,7 @@ def _engine(connect: Callable[[], Any]) -> Engine:
         "sqlite://", module=sqlite, creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=60
     )
     event.listen(engine, "begin", _begin)
+    keeping_to_text(engine)
     return engine
 
 

@@ -31,7 +31,7 @@ class Artifacts:
         """Keeps the bytes and returns their name; they survive a power loss once this returns. Raises StoreUnavailable."""
         name = sha256(data).hexdigest()
         kept = self.path(name)
-        if not kept.exists():
+        if _hash(kept) != name:
             with _drafted(kept) as draft:
                 draft.write_bytes(data)
         self._share(name, kept)
@@ -85,16 +85,21 @@ class Artifacts:
     def names(self) -> Iterator[str]:
         """The names of all files that are kept; raises StoreUnavailable."""
         if self._bucket is not None:
-            return self._bucket.names()
+            return (name for name in self._bucket.names() if NAME.fullmatch(name))
         return (file.name for file in self._folder.glob("*/*") if NAME.fullmatch(file.name))
 
     def sweep(self) -> int:
         """Removes what writers that died more than an hour ago have left half written; returns how many files."""
         old = now_us() / 1e6 - 3600
-        drafts = [draft for draft in self._folder.glob("*/.*.tmp") if draft.stat().st_mtime < old]
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
-        return len(drafts)
+        found = 0
+        for draft in self._folder.glob("*/.*.tmp"):
+            try:
+                if draft.stat().st_mtime < old:
+                    draft.unlink()
+                    found += 1
+            except FileNotFoundError:  # its writer has finished, or another process was quicker
+                continue
+        return found
 
     def _read(self, name: str) -> bytes:
         try:

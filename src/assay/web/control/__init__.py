@@ -36,7 +36,7 @@ def make_api(process: Process) -> FastAPI:
         for name, model in application.models().items():
             model.answering = ServedModel(process, name)
         api.include_router(application.router(), tags=["application"])
-    for router in ROUTERS:
+    for router in (*ROUTERS, docs.router):
         api.include_router(router)
     api.openapi = lambda: docs.openapi(api, process)  # type: ignore[method-assign]  # FastAPI's documented way
     return api

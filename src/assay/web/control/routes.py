@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from assay.web.control import docs, health, jobs, models, reasons, records, releases
+from assay.web.control import health, jobs, models, reasons, records, releases
 from assay.web.control.given import datasets, outcomes, queries, training
 
 ROUTERS = (
     models.router, training.router, releases.router, reasons.router, datasets.router, queries.router, records.router,
-    outcomes.router, jobs.router, health.router, docs.router,
+    outcomes.router, jobs.router, health.router,
 )  # fmt: skip
