@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from assay.store.audit import Audit, note
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.releases.rollouts import Rollouts
 from tests import rows
 
 
-def test_what_is_noted_is_found_newest_first(database: Sqlite) -> None:
+def test_what_is_noted_is_found_newest_first(database: Database) -> None:
     with database.writing() as connection:
         note(connection, "dataset.create", "stones", by="me", after={"model": "stone"})
         note(connection, "dataset.delete", "stones", by="you", before={"rows": 3}, reason="old")
@@ -23,7 +23,7 @@ def test_what_is_noted_is_found_newest_first(database: Sqlite) -> None:
     assert (deleted.before, deleted.after, deleted.reason) == ({"rows": 3}, None, "old")
 
 
-def test_filters_narrow(database: Sqlite) -> None:
+def test_filters_narrow(database: Database) -> None:
     with database.writing() as connection:
         note(connection, "dataset.create", "stones", by="me")
         note(connection, "dataset.create", "glass", by="me")
@@ -33,14 +33,14 @@ def test_filters_narrow(database: Sqlite) -> None:
     assert {one.action for one in audit.page(Window(), subject="glass").entries} == {"dataset.create", "job.cancel"}
 
 
-def test_a_change_that_fails_leaves_no_entry(database: Sqlite) -> None:
+def test_a_change_that_fails_leaves_no_entry(database: Database) -> None:
     with pytest.raises(RuntimeError), database.writing() as connection:
         note(connection, "dataset.create", "stones", by="me")
         raise RuntimeError
     assert Audit(database).page(Window()).entries == []
 
 
-def test_every_decision_who_answers_is_in_it(database: Sqlite) -> None:
+def test_every_decision_who_answers_is_in_it(database: Database) -> None:
     rollouts = Rollouts(database)
     rollouts.append(rows.rollout(1))
     rollouts.append(rows.rollout(2))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from assay.store import datasets
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.datasets import Datasets
 from tests import rows
 
 
-def test_a_snapshot_is_read_back_equal(database: Sqlite) -> None:
+def test_a_snapshot_is_read_back_equal(database: Database) -> None:
     kept = rows.dataset(removed_file="cd" * 32)
     with database.writing() as connection:
         datasets.add(connection, kept)
@@ -16,7 +16,7 @@ def test_a_snapshot_is_read_back_equal(database: Sqlite) -> None:
     assert Datasets(database).find("other", kept.id) is None
 
 
-def test_the_same_rows_again_are_the_same_snapshot(database: Sqlite) -> None:
+def test_the_same_rows_again_are_the_same_snapshot(database: Database) -> None:
     first = rows.dataset(created_at=1)
     with database.writing() as connection:
         datasets.add(connection, first)
@@ -25,7 +25,7 @@ def test_the_same_rows_again_are_the_same_snapshot(database: Sqlite) -> None:
     assert Datasets(database).all("stone") == [first]
 
 
-def test_the_newest_comes_first(database: Sqlite) -> None:
+def test_the_newest_comes_first(database: Database) -> None:
     with database.writing() as connection:
         for at in (2, 3, 1):
             datasets.add(connection, rows.dataset(id=f"{at:064x}", created_at=at))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.evaluations import Evaluations
 from tests import rows
 
 
-def test_evaluations_of_a_version_are_read_back_equal_and_the_newest_first(database: Sqlite) -> None:
+def test_evaluations_of_a_version_are_read_back_equal_and_the_newest_first(database: Database) -> None:
     kept = [rows.evaluation(), rows.evaluation(split="all", segments={})]
     kept.sort(key=lambda one: one.id, reverse=True)
     collection = Evaluations(database)

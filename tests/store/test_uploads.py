@@ -12,7 +12,7 @@ from assay.domain.job import Job
 from assay.errors import DatasetInUse, DatasetNotFound
 from assay.store import datasets, uploads
 from assay.store.audit import Audit
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.uploads import Uploads
 from assay.store.work.jobs import Jobs
@@ -27,13 +27,13 @@ def part(file: str = "ab" * 32, **told: Any) -> Upload:
     return Upload(**(made | told))
 
 
-def append(database: Sqlite, upload: Upload, dataset: str | None = None) -> tuple[Upload, bool]:
+def append(database: Database, upload: Upload, dataset: str | None = None) -> tuple[Upload, bool]:
     with database.writing() as connection:
         return uploads.add(connection, upload, dataset or uploads.find(connection, upload.dataset).id)
 
 
 @pytest.fixture
-def held(database: Sqlite) -> Uploads:
+def held(database: Database) -> Uploads:
     made = Uploads(database)
     made.create("mine", "stone", "a test")
     return made
@@ -46,7 +46,7 @@ def test_a_dataset_is_made_once(held: Uploads) -> None:
         held.create("mine", "gem", "a test")
 
 
-def test_parts_come_back_as_they_were_and_are_summed(held: Uploads, database: Sqlite) -> None:
+def test_parts_come_back_as_they_were_and_are_summed(held: Uploads, database: Database) -> None:
     parts = [part("ab" * 32), part("cd" * 32, rows=5, removed=0, reasons={})]
     assert [append(database, one) for one in parts] == [(one, True) for one in parts]
     assert held.parts("mine") == parts
@@ -54,14 +54,14 @@ def test_parts_come_back_as_they_were_and_are_summed(held: Uploads, database: Sq
     assert (found.parts, found.rows, found.removed) == (2, 8, 1)
 
 
-def test_the_same_bytes_are_one_part(held: Uploads, database: Sqlite) -> None:
+def test_the_same_bytes_are_one_part(held: Uploads, database: Database) -> None:
     first = part()
     append(database, first)
     assert append(database, part()) == (first, False)
     assert held.find("mine").rows == 3
 
 
-def test_what_is_not_there_is_not_found(held: Uploads, database: Sqlite) -> None:
+def test_what_is_not_there_is_not_found(held: Uploads, database: Database) -> None:
     for ask in (held.find, held.parts, lambda name: held.delete(name, "a test")):
         with pytest.raises(DatasetNotFound, match="'other'"):
             ask("other")
@@ -69,7 +69,7 @@ def test_what_is_not_there_is_not_found(held: Uploads, database: Sqlite) -> None
         append(database, part(dataset="other"))
 
 
-def test_a_deleted_dataset_can_be_made_anew_and_is_empty(held: Uploads, database: Sqlite) -> None:
+def test_a_deleted_dataset_can_be_made_anew_and_is_empty(held: Uploads, database: Database) -> None:
     before = held.find("mine")
     append(database, part())
     assert held.delete("mine", "a test") == ["ab" * 32]
@@ -81,7 +81,7 @@ def test_a_deleted_dataset_can_be_made_anew_and_is_empty(held: Uploads, database
     assert append(database, part())[1]
 
 
-def test_a_dataset_that_a_job_is_to_learn_from_stays(held: Uploads, database: Sqlite) -> None:
+def test_a_dataset_that_a_job_is_to_learn_from_stays(held: Uploads, database: Database) -> None:
     jobs = Jobs(database)
     job = Job(id=new_id(), at=now_us(), verb="train", model="stone", arguments={"dataset": "mine"}, by="a test")
     jobs.add(Job(id=new_id(), at=now_us(), verb="train", model="stone", arguments={}, by="a test"))
@@ -92,7 +92,7 @@ def test_a_dataset_that_a_job_is_to_learn_from_stays(held: Uploads, database: Sq
     assert held.delete("mine", "a test") == []
 
 
-def test_each_change_is_in_the_audit(held: Uploads, database: Sqlite) -> None:
+def test_each_change_is_in_the_audit(held: Uploads, database: Database) -> None:
     append(database, part())
     held.delete("mine", "somebody")
     entries = Audit(database).page(Window()).entries
@@ -102,7 +102,7 @@ def test_each_change_is_in_the_audit(held: Uploads, database: Sqlite) -> None:
     assert entries[0].before["parts"][0]["file"] == "ab" * 32
 
 
-def test_a_file_is_named_by_uploads_and_by_snapshots(held: Uploads, database: Sqlite) -> None:
+def test_a_file_is_named_by_uploads_and_by_snapshots(held: Uploads, database: Database) -> None:
     append(database, part("12" * 32))
     with database.writing() as connection:
         datasets.add(connection, rows.dataset(removed_file="34" * 32))
@@ -118,7 +118,7 @@ def test_datasets_are_listed_page_by_page(held: Uploads) -> None:
     assert ([one.name for one in second.entries], second.next_cursor) == (["mine"], None)
 
 
-def test_a_part_is_not_for_another_dataset_that_has_the_name_by_now(database: Sqlite, held: Uploads) -> None:
+def test_a_part_is_not_for_another_dataset_that_has_the_name_by_now(database: Database, held: Uploads) -> None:
     before = held.find("mine")
     held.delete("mine", "a test")
     held.create("mine", "glass", "a test")

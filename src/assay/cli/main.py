@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from assay.cli.commands import COMMANDS
+from assay.cli.commands.doctor import doctor
 from assay.errors import AssayError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -37,7 +38,7 @@ class Door(click.Group):
 
 @click.group(
     cls=Door,
-    commands=list(COMMANDS),
+    commands=[*COMMANDS, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="assay", message="assay %(version)s")

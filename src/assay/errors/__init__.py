@@ -51,12 +51,15 @@ from assay.errors.requests import (
 from assay.errors.running import (
     AlreadyAnswered,
     AlreadyServing,
+    BackupRejected,
     NoServer,
+    NotEmpty,
     NotLoopback,
     PortTaken,
     ReloadRefused,
     SchemaTooNew,
     StorageFull,
+    StoreDamaged,
     StoreUnavailable,
     Unstorable,
 )  # fmt: skip
@@ -83,15 +86,15 @@ from assay.errors.work import (
 )  # fmt: skip
 
 __all__ = [
-    "AlreadyAnswered", "AlreadyServing", "ApplicationInvalid", "ArtifactRejected", "AssayError", "BadCursor",
-    "BadIdempotencyKey", "BadOutput", "BodyCutOff", "BodyTooLarge", "DataInvalid", "DataSuspect", "DatasetInUse",
+    "AlreadyAnswered", "AlreadyServing", "ApplicationInvalid", "ArtifactRejected", "AssayError", "BackupRejected",
+    "BadCursor", "BadIdempotencyKey", "BadOutput", "BodyCutOff", "BodyTooLarge", "DataInvalid", "DataSuspect", "DatasetInUse",
     "DatasetNotFound", "DatasetRejected", "DecodedTooLarge", "Draining", "DuplicateKey", "Fault",
     "IdempotencyInProgress", "IdempotencyMismatch", "JobEnded", "JobNotFailed", "JobNotFound", "LabelTaken", "LeaseLost",
     "MalformedEncoding", "MalformedJson", "MethodNotAllowed", "ModelFailed", "ModelNotFound", "ModelTimedOut",
-    "NoServer", "NotAcceptable", "NotCompilable", "NotLoopback", "NotServing", "NotWaiting", "NothingReleased",
+    "NoServer", "NotAcceptable", "NotCompilable", "NotEmpty", "NotLoopback", "NotServing", "NotWaiting", "NothingReleased",
     "NothingSimilar", "Overloaded", "ParameterInvalid", "PortTaken", "PredictionNotFound", "PromotionInProgress",
     "PromotionOvertaken", "QueryClosed", "QueryNotFound", "QuestionInvalid", "RecipeFailed", "ReloadRefused",
-    "RouteNotFound", "ScheduleInvalid", "SchemaTooNew", "StorageFull", "StoreUnavailable", "TooDeep", "TooManyRows",
+    "RouteNotFound", "ScheduleInvalid", "SchemaTooNew", "StorageFull", "StoreDamaged", "StoreUnavailable", "TooDeep", "TooManyRows",
     "UnknownHost", "Unstorable", "UnsupportedEncoding", "UnsupportedFile", "UnsupportedMediaType", "UriTooLong",
     "VersionNotFound", "VersionNotReady", "VersionRejected",
 ]  # fmt: skip

@@ -25,6 +25,24 @@ class SchemaTooNew(AssayError):
     """The store was written by a newer Assay; upgrade this one."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """The store's pages are damaged; a backup can be restored."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(
+            f"The store is damaged: {told}. `assay db check APP` says more, and `assay db restore APP FOLDER` brings a"
+            " backup back, into an empty home."
+        )
+
+
+class BackupRejected(AssayError):
+    """The folder is no backup, or one that is damaged; nothing was restored."""
+
+
+class NotEmpty(AssayError):
+    """What is to be written would be mixed with what is there; nothing was written."""
+
+
 class NotLoopback(AssayError):
     """Only addresses of this machine can be bound while no keys exist."""
 

@@ -35,6 +35,7 @@ versions = Table(
     Column("label", String(128), index=True),
 )  # fmt: skip
 
+LARGEST = 2**31 - 1  # that the column of a version's number holds
 _JSON = ("parameters", "metrics", "segments", "libraries")
 
 
@@ -52,6 +53,8 @@ class Versions:
 
     def find(self, model: str, number: int) -> Version:
         """One version; raises VersionNotFound."""
+        if not 0 < number <= LARGEST:
+            raise VersionNotFound(model, number)
         query = select(versions).where(versions.c.model == model, versions.c.number == number)
         with self._database.reading() as connection:
             row = connection.execute(query).first()

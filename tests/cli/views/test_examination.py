@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from assay.cli.views.examination import examine
+from tests.cli.conftest import run
+from tests.postgres import PASSWORD, Cluster
 
 
 def states(app: Path, home: Path) -> dict[str, str]:
@@ -45,3 +48,41 @@ def test_a_ruling_version_that_is_damaged_is_noticed(app: Path, home: Path) -> N
         file.write_bytes(file.read_bytes()[:-1])
     found = states(app, home)
     assert found["answers of house-price"] == found["files of house-price"] == "fail"
+
+
+@pytest.fixture
+def url(postgres: Cluster) -> Iterator[str]:
+    made = postgres.create()
+    yield made
+    postgres.drop(made)
+
+
+def test_a_store_in_postgresql_is_examined_from_its_schema_to_its_answers(app: Path, tmp_path: Path, url: str) -> None:
+    told = ("--home", tmp_path / "home", "--database", url)
+    assert run("train", app, "--recipe", "linear", *told).exit_code == 0
+    found = {check.name: check for check in examine(app, {"home": tmp_path / "home", "database_url": url})}
+    sound = ("schema", "store", "durability", "files of house-price", "answers of house-price")
+    assert [found[name].state for name in sound] == ["ok"] * len(sound)
+    assert "fsync=on" in found["durability"].found
+    assert PASSWORD not in str(found)
+
+
+def test_an_empty_database_is_no_fault(app: Path, tmp_path: Path, url: str) -> None:
+    found = {check.name: check for check in examine(app, {"home": tmp_path / "home", "database_url": url})}
+    assert (found["schema"].state, found["store"].state) == ("warn", "ok")
+    assert "Nothing is kept yet" in found["schema"].found
+
+
+def test_a_database_that_cannot_be_reached_is_one_finding_among_others(app: Path, tmp_path: Path) -> None:
+    url = "postgresql://me:a-secret@127.0.0.1:1/x"
+    found = {check.name: check for check in examine(app, {"home": tmp_path / "home", "database_url": url})}
+    assert (found["store"].state, found["python"].state) == ("fail", "ok")
+    assert "ASSAY_DATABASE_URL" in found["store"].todo
+    assert "a-secret" not in str(found)
+
+
+def test_files_that_cannot_be_had_are_a_finding(app: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_ARTIFACTS", "s3://key:a-secret@bucket/x")
+    found = {check.name: check for check in examine(app, {"home": home})}
+    assert (found["files"].state, found["store"].state) == ("fail", "ok")
+    assert "a-secret" not in str(found)

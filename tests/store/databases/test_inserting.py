@@ -79,3 +79,19 @@ def test_after_a_failure_readers_begin_anew_too(sqlite: Sqlite) -> None:
 def test_giving_back_what_was_never_taken_does_no_harm(writer: Writer) -> None:
     writer.forget()
     writer.forget()
+
+
+def test_a_damaged_page_is_the_stores_fault_and_not_the_rows(sqlite: Sqlite) -> None:
+    writer = sqlite.writer()
+    writer.write([], answered(3000))
+    writer.forget()
+    sqlite.engine.dispose()  # the last connection leaves all in the one file
+    raw = sqlite.connect()
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+    data = sqlite.path.read_bytes()
+    whole = len(data) // 3
+    sqlite.path.write_bytes(data[:whole] + b"\xff" * (len(data) - whole))
+    with pytest.raises(StoreUnavailable, match="malformed"):
+        writer.write([], answered(1))
+    writer.forget()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.record import exchanges
 from assay.store.record.exchanges import Exchanges
@@ -13,7 +13,7 @@ from tests import rows
 
 
 @pytest.fixture
-def recorded(database: Sqlite) -> Exchanges:
+def recorded(database: Database) -> Exchanges:
     recorder = Recorder(database)
     told = [
         {"path": "/a", "status": 200, "method": "GET", "at": 10}, {"path": "/a/b", "status": 422, "at": 20},
@@ -50,7 +50,7 @@ def test_an_exchange_is_found_by_its_id_and_by_its_key(recorded: Exchanges) -> N
     assert recorded.by_idempotency_key("POST /a other") is None
 
 
-def test_exchanges_are_counted(recorded: Exchanges, database: Sqlite) -> None:
+def test_exchanges_are_counted(recorded: Exchanges, database: Database) -> None:
     with database.reading() as connection:
         assert exchanges.count(connection) == 3
 
@@ -60,7 +60,7 @@ def test_the_columns_are_those_of_the_noun(recorded: Exchanges) -> None:
     assert found.__struct_fields__ == exchanges.COLUMNS
 
 
-def test_statuses_of_a_models_addresses_between_two_times_are_found(database: Sqlite) -> None:
+def test_statuses_of_a_models_addresses_between_two_times_are_found(database: Database) -> None:
     at = 1_700_000_000_000_000
     told = [
         ("POST", "/v1/models/stone/predict", 200), ("POST", "/v1/models/stone/explain", 500),

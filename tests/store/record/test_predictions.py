@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.record import predictions
-from assay.store.record.predictions import LOOK_BACK, Predictions, first_id
+from assay.store.record.predictions import BATCH, Predictions, first_id
 from assay.store.record.recorder import Entry, Recorder
 from tests import rows
 
 
 @pytest.fixture
-def recorded(database: Sqlite) -> Predictions:
+def recorded(database: Database) -> Predictions:
     recorder = Recorder(database)
     told: list[dict[str, Any]] = [
         {"version": 1},
@@ -57,7 +57,7 @@ def test_the_columns_are_those_of_the_noun(recorded: Predictions) -> None:
 AT = 1_700_000_000_000_000  # microseconds
 
 
-def keep(database: Sqlite, *told: dict[str, Any]) -> list[str]:
+def keep(database: Database, *told: dict[str, Any]) -> list[str]:
     """Predictions a millisecond apart, at consecutive times from AT on; their ids."""
     recorder = Recorder(database)
     values = [
@@ -70,14 +70,14 @@ def keep(database: Sqlite, *told: dict[str, Any]) -> list[str]:
     return [value[0] for value in values]
 
 
-def test_ids_of_a_time_begin_where_its_first_id_says(database: Sqlite) -> None:
+def test_ids_of_a_time_begin_where_its_first_id_says(database: Database) -> None:
     (one,) = keep(database, {})
     assert first_id(AT) <= one < first_id(AT + 1000)
     assert first_id(AT - 1) < first_id(AT)
     assert len(first_id(0)) == len(one) == 32
 
 
-def test_the_newest_different_questions_of_a_model_are_found(database: Sqlite) -> None:
+def test_the_newest_different_questions_of_a_model_are_found(database: Database) -> None:
     told = [{"question": f'{{"carat":{i % 7}}}'} for i in range(40)]
     ids = keep(
         database, *told, {"model": "other", "question": '{"carat":8}'}, {"role": "shadow", "question": '{"carat":9}'}
@@ -88,7 +88,7 @@ def test_the_newest_different_questions_of_a_model_are_found(database: Sqlite) -
     assert Predictions(database).newest_questions("stone", 0) == []
 
 
-def test_answers_between_two_times_are_found(database: Sqlite) -> None:
+def test_answers_between_two_times_are_found(database: Database) -> None:
     ids = keep(
         database, *({"version": 1 + i // 5, "value": float(i), "took_us": i} for i in range(10)), {"model": "other"}
     )
@@ -100,7 +100,7 @@ def test_answers_between_two_times_are_found(database: Sqlite) -> None:
     assert len(ids) == 11
 
 
-def test_questions_are_read_on_from_an_id_and_counted(database: Sqlite) -> None:
+def test_questions_are_read_on_from_an_id_and_counted(database: Database) -> None:
     ids = keep(database, *({"question": f"{i}"} for i in range(10)), {"model": "other"})
     collection = Predictions(database)
     assert [one.question for one in collection.asked("stone", after=ids[3], limit=3)] == ["4", "5", "6"]
@@ -108,9 +108,17 @@ def test_questions_are_read_on_from_an_id_and_counted(database: Sqlite) -> None:
     assert (collection.count("stone", after=first_id(0)), collection.count("stone", after=ids[3])) == (10, 6)
 
 
-def test_no_look_at_the_newest_goes_through_the_whole_table(database: Sqlite) -> None:
-    keep(database, {"model": "rare"}, *({"model": "stone"} for _ in range(LOOK_BACK)))
+def test_what_is_seldom_is_found_however_much_came_since(database: Database) -> None:
+    (rare, *_) = keep(database, {"model": "rare"}, *({"model": "stone"} for _ in range(2 * BATCH)))
     collection = Predictions(database)
-    assert collection.newest_questions("rare", 1) == []  # beyond the rows that are looked at
-    assert collection.given("rare", since=0, until=AT * 2, limit=1) == []
+    assert [one.id for one in collection.newest_questions("rare", 1)] == [rare]
+    assert [one.version for one in collection.given("rare", since=0, until=AT * 2, limit=1)] == [1]
+    assert [one.id for one in collection.page(Window(), model="rare").entries] == [rare]
+    assert [one.id for one in collection.asked("rare", after="", limit=1)] == [rare]
     assert collection.count("rare", after=first_id(0)) == 1
+
+
+def test_of_equal_questions_only_so_many_are_looked_at(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "LOOK_BACK", BATCH)
+    keep(database, {"question": "1"}, *({"question": "2"} for _ in range(BATCH)))
+    assert [bytes(one.question) for one in Predictions(database).newest_questions("stone", 2)] == [b"2"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay.errors import PromotionInProgress
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.releases.preparations import Preparation, Preparations, settle
 
 ME = ("here", "now", 7)
@@ -15,7 +15,7 @@ def never(_open: Preparation) -> bool:
     return False
 
 
-def test_what_is_proposed_is_open_and_the_newest(database: Sqlite) -> None:
+def test_what_is_proposed_is_open_and_the_newest(database: Database) -> None:
     preparations = Preparations(database)
     assert preparations.newest() == 0
     made = preparations.propose("stone", 2, by="me", who=ME, left=never)
@@ -23,7 +23,7 @@ def test_what_is_proposed_is_open_and_the_newest(database: Sqlite) -> None:
     assert preparations.open() == [made]
 
 
-def test_of_one_model_only_one_is_open(database: Sqlite) -> None:
+def test_of_one_model_only_one_is_open(database: Database) -> None:
     preparations = Preparations(database)
     first = preparations.propose("stone", 2, by="me", who=ME, left=never)
     preparations.propose("glass", 9, by="me", who=ME, left=never)
@@ -34,14 +34,14 @@ def test_of_one_model_only_one_is_open(database: Sqlite) -> None:
     assert first.id != overtaking.id
 
 
-def test_what_was_left_open_for_too_long_gives_way(database: Sqlite) -> None:
+def test_what_was_left_open_for_too_long_gives_way(database: Database) -> None:
     preparations = Preparations(database)
     preparations.propose("stone", 2, by="me", who=ME, left=never)
     later = preparations.propose("stone", 3, by="you", who=ME, left=lambda one: one.pid == 7)
     assert [one.id for one in preparations.open()] == [later.id]
 
 
-def test_the_first_word_of_a_process_counts(database: Sqlite) -> None:
+def test_the_first_word_of_a_process_counts(database: Database) -> None:
     preparations = Preparations(database)
     made = preparations.propose("stone", 2, by="me", who=ME, left=never)
     preparations.acknowledge(made.id, "a")
@@ -50,7 +50,7 @@ def test_the_first_word_of_a_process_counts(database: Sqlite) -> None:
     assert preparations.acknowledged(made.id) == {"a": "", "b": "no memory"}
 
 
-def test_it_is_settled_once(database: Sqlite) -> None:
+def test_it_is_settled_once(database: Database) -> None:
     preparations = Preparations(database)
     made = preparations.propose("stone", 2, by="me", who=ME, left=never)
     with database.writing() as connection:

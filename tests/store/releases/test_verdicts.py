@@ -9,7 +9,7 @@ import msgspec
 
 from assay.clock import new_id, now_us
 from assay.domain.releases.verdict import Check, Verdict
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.releases.verdicts import Verdicts
 
@@ -19,7 +19,7 @@ def verdict(**told: Any) -> Verdict:
     return Verdict(id=new_id(), at=now_us(), **(known | told))
 
 
-def test_it_comes_back_as_it_was_kept(database: Sqlite) -> None:
+def test_it_comes_back_as_it_was_kept(database: Database) -> None:
     verdicts = Verdicts(database)
     made = verdict(
         against=1, dataset="d" * 64, checks=(Check(name="metric", passed=True, detail="better by 3 %"),),
@@ -29,7 +29,7 @@ def test_it_comes_back_as_it_was_kept(database: Sqlite) -> None:
     assert verdicts.page("stone") == [made]
 
 
-def test_the_newest_come_first_and_filters_narrow(database: Sqlite) -> None:
+def test_the_newest_come_first_and_filters_narrow(database: Database) -> None:
     verdicts = Verdicts(database)
     made = [
         verdicts.add(verdict()), verdicts.add(verdict(version=3, outcome="failed")), verdicts.add(verdict(kind="guard")),
@@ -42,7 +42,7 @@ def test_the_newest_come_first_and_filters_narrow(database: Sqlite) -> None:
     assert verdicts.page("stone", limit=1) == [made[2]]
 
 
-def test_a_verdict_is_found_by_its_id_and_all_of_them_page_by_page(database: Sqlite) -> None:
+def test_a_verdict_is_found_by_its_id_and_all_of_them_page_by_page(database: Database) -> None:
     verdicts = Verdicts(database)
     made = [verdicts.add(verdict(kind="guard" if i % 2 else "gate")) for i in range(7)]
     assert verdicts.find(made[3].id) == made[3]
@@ -53,7 +53,7 @@ def test_a_verdict_is_found_by_its_id_and_all_of_them_page_by_page(database: Sql
     assert (rest.entries, rest.next_cursor) == ([made[0]], None)
 
 
-def test_the_verdict_behind_a_decision_is_the_gates_newest_before_it(database: Sqlite) -> None:
+def test_the_verdict_behind_a_decision_is_the_gates_newest_before_it(database: Database) -> None:
     verdicts = Verdicts(database)
     early, late = (Verdict(**_fields(verdict()) | {"at": at}) for at in (100, 300))
     for one in (early, late, verdict(kind="guard"), verdict(version=9)):
@@ -63,7 +63,7 @@ def test_the_verdict_behind_a_decision_is_the_gates_newest_before_it(database: S
     assert verdicts.behind("stone", 2, 300) == late
 
 
-def test_a_verdict_is_made_once_by_any_number_of_watchers(database: Sqlite) -> None:
+def test_a_verdict_is_made_once_by_any_number_of_watchers(database: Database) -> None:
     verdicts = Verdicts(database)
     since = now_us()
     kept: list[bool] = []

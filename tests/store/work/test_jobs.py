@@ -9,14 +9,14 @@ import pytest
 from assay.domain.job import Job
 from assay.errors import JobEnded, JobNotFailed, JobNotFound
 from assay.store.audit import Audit
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.work.jobs import Jobs
 from tests import chores
 
 
 @pytest.fixture
-def jobs(database: Sqlite) -> Jobs:
+def jobs(database: Database) -> Jobs:
     return Jobs(database)
 
 
@@ -26,7 +26,7 @@ def claimed(jobs: Jobs) -> Job:
     return found
 
 
-def fail(jobs: Jobs, database: Sqlite) -> Job:
+def fail(jobs: Jobs, database: Database) -> Job:
     job = claimed(jobs)
     with database.writing() as connection:
         return jobs.finish(connection, job.id, job.token or "", state="failed", code="x", error="because")
@@ -81,7 +81,7 @@ def test_a_queued_job_is_canceled_at_once_and_a_running_one_when_its_worker_has_
         jobs.cancel(second.id, "me")
 
 
-def test_a_failed_job_is_tried_again_with_all_its_attempts(jobs: Jobs, database: Sqlite) -> None:
+def test_a_failed_job_is_tried_again_with_all_its_attempts(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore(key="k"))
     failed = fail(jobs, database)
     again = jobs.retry(failed.id, "me")
@@ -98,7 +98,7 @@ def test_a_canceled_job_is_tried_again_without_the_request_to_end_it(jobs: Jobs)
     assert not jobs.retry(made.id, "me").cancel_requested
 
 
-def test_a_job_that_succeeded_is_not_tried_again(jobs: Jobs, database: Sqlite) -> None:
+def test_a_job_that_succeeded_is_not_tried_again(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore())
     job = claimed(jobs)
     with database.writing() as connection:
@@ -107,7 +107,7 @@ def test_a_job_that_succeeded_is_not_tried_again(jobs: Jobs, database: Sqlite) -
         jobs.retry(job.id, "me")
 
 
-def test_who_cancels_and_who_retries_is_written_down(jobs: Jobs, database: Sqlite) -> None:
+def test_who_cancels_and_who_retries_is_written_down(jobs: Jobs, database: Database) -> None:
     made = jobs.add(chores.chore())
     jobs.cancel(made.id, "anna")
     jobs.retry(made.id, "bert")

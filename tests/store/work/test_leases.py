@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -11,7 +12,8 @@ from sqlalchemy import update
 from assay.clock import now_us
 from assay.domain.job import Job
 from assay.errors import LeaseLost
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
+from assay.store.databases import open_database
 from assay.store.work.jobs import Jobs, fence
 from assay.store.work.jobs import jobs as table
 from assay.store.work.leases import LOG_BYTES, tail
@@ -21,7 +23,7 @@ SHORT_S = 0.001
 
 
 @pytest.fixture
-def jobs(database: Sqlite) -> Jobs:
+def jobs(database: Database) -> Jobs:
     return Jobs(database)
 
 
@@ -43,7 +45,7 @@ def reclaim(jobs: Jobs) -> tuple[Job, Job]:
     return first, claim(jobs)
 
 
-def finish(jobs: Jobs, database: Sqlite, job: Job) -> Job:
+def finish(jobs: Jobs, database: Database, job: Job) -> Job:
     with database.writing() as connection:
         return jobs.finish(connection, job.id, token(job), state="succeeded", result={"by": job.token})
 
@@ -83,7 +85,7 @@ def test_a_job_that_many_claim_at_once_is_given_to_one(jobs: Jobs) -> None:
     assert sum(one is not None for one in found) == 1
 
 
-def test_looking_for_work_where_there_is_none_takes_no_turn_to_write(jobs: Jobs, database: Sqlite) -> None:
+def test_looking_for_work_where_there_is_none_takes_no_turn_to_write(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore(max_attempts=9))
     claim(jobs)
     with database.turn():  # whoever wanted to write now would wait for ten seconds, and fail
@@ -97,7 +99,7 @@ def test_a_job_whose_lease_ran_out_is_claimed_again_with_another_token(jobs: Job
     assert second.token != first.token
 
 
-def test_a_job_that_ran_before_the_machine_was_started_again_is_claimed(jobs: Jobs, database: Sqlite) -> None:
+def test_a_job_that_ran_before_the_machine_was_started_again_is_claimed(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore())
     first = claim(jobs, 1e6)
     with database.writing() as connection:
@@ -115,7 +117,7 @@ def test_a_beat_keeps_a_job_and_its_progress(jobs: Jobs) -> None:
     assert jobs.claim("you", chores.VERBS, 60) is None
 
 
-def test_whoever_lost_a_job_can_write_nothing_for_it(jobs: Jobs, database: Sqlite) -> None:
+def test_whoever_lost_a_job_can_write_nothing_for_it(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore())
     first, second = reclaim(jobs)
     with pytest.raises(LeaseLost):
@@ -138,7 +140,7 @@ def test_whoever_lost_a_job_can_write_nothing_for_it(jobs: Jobs, database: Sqlit
         finish(jobs, database, second)
 
 
-def test_without_the_fence_it_can(database: Sqlite) -> None:
+def test_without_the_fence_it_can(database: Database) -> None:
     jobs = Jobs(database, fenced=False)
     jobs.add(chores.chore())
     first, second = reclaim(jobs)
@@ -146,10 +148,10 @@ def test_without_the_fence_it_can(database: Sqlite) -> None:
     assert finish(jobs, database, first).result == {"by": first.token}, "the zombie has overwritten the answer"
 
 
-def test_the_fence_stops_every_transaction_of_whoever_lost_the_job(jobs: Jobs, database: Sqlite) -> None:
+def test_the_fence_stops_every_transaction_of_whoever_lost_the_job(jobs: Jobs, where: Path | str) -> None:
     jobs.add(chores.chore())
     first, second = reclaim(jobs)
-    other = Sqlite(database.path)
+    other = open_database(where)
     other.fence = fence(first.id, token(first))
     with pytest.raises(LeaseLost):
         Jobs(other).add(chores.chore())
@@ -159,7 +161,7 @@ def test_the_fence_stops_every_transaction_of_whoever_lost_the_job(jobs: Jobs, d
     assert jobs.counts() == {"running": 1, "queued": 1}
 
 
-def test_what_is_written_with_an_outcome_that_comes_too_late_is_not_kept(jobs: Jobs, database: Sqlite) -> None:
+def test_what_is_written_with_an_outcome_that_comes_too_late_is_not_kept(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore())
     first, _ = reclaim(jobs)
     with pytest.raises(LeaseLost), database.writing() as connection:

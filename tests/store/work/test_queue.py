@@ -8,12 +8,12 @@ import pytest
 
 from assay.domain.job import Job
 from assay.errors import JobNotFound
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.work.queue import add, find, waiting
 from tests import chores
 
 
-def test_a_job_comes_back_as_it_was_queued(database: Sqlite) -> None:
+def test_a_job_comes_back_as_it_was_queued(database: Database) -> None:
     made = Job(
         id="a" * 32, at=2**53 + 1, verb="train", model="stone", key="k", arguments={"deep": [1.5, None, "ä\u0001"]}, by="a test",
         priority=-3, run_after=7, max_attempts=9, log="☃\n", result={"n": 0}, code="c", error="e",
@@ -24,7 +24,7 @@ def test_a_job_comes_back_as_it_was_queued(database: Sqlite) -> None:
         assert find(connection, made.id) == made
 
 
-def test_a_result_that_is_nothing_is_not_a_result_of_zero(database: Sqlite) -> None:
+def test_a_result_that_is_nothing_is_not_a_result_of_zero(database: Database) -> None:
     results: tuple[Any, ...] = (0, False, "", [], None)
     for result in results:
         made = chores.chore(result=result)
@@ -33,7 +33,7 @@ def test_a_result_that_is_nothing_is_not_a_result_of_zero(database: Sqlite) -> N
             assert find(connection, made.id).result == result
 
 
-def test_a_known_key_gives_the_job_that_has_it(database: Sqlite) -> None:
+def test_a_known_key_gives_the_job_that_has_it(database: Database) -> None:
     with database.writing() as connection:
         first = add(connection, chores.chore(key="daily"))
         assert add(connection, chores.chore(key="daily")) == first
@@ -41,7 +41,7 @@ def test_a_known_key_gives_the_job_that_has_it(database: Sqlite) -> None:
         assert add(connection, chores.chore()) != add(connection, chores.chore())
 
 
-def test_jobs_that_have_not_ended_wait_each_for_its_own_model(database: Sqlite) -> None:
+def test_jobs_that_have_not_ended_wait_each_for_its_own_model(database: Database) -> None:
     with database.writing() as connection:
         made = [add(connection, chores.chore(model="stone")) for _ in range(2)]
         add(connection, chores.chore(model="gem"))
@@ -50,7 +50,7 @@ def test_jobs_that_have_not_ended_wait_each_for_its_own_model(database: Sqlite) 
         assert waiting(connection, "train", "stone") == []
 
 
-def test_a_job_that_is_added_in_a_transaction_that_fails_is_not_there(database: Sqlite) -> None:
+def test_a_job_that_is_added_in_a_transaction_that_fails_is_not_there(database: Database) -> None:
     made = chores.chore()
     with pytest.raises(RuntimeError), database.writing() as connection:
         add(connection, made)

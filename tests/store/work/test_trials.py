@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 
-from assay.store.databases.sqlite import Sqlite
+from assay.store.database import Database
 from assay.store.work.trials import KeptTrial, Trials
 
 FIRST, SECOND = "a" * 64, "b" * 64
@@ -21,7 +21,7 @@ def trial(number: int, **told: object) -> KeptTrial:
     return KeptTrial(**(made | told))  # type: ignore[arg-type]  # the values are of many types
 
 
-def test_trials_are_read_back_equal_and_by_number(database: Sqlite) -> None:
+def test_trials_are_read_back_equal_and_by_number(database: Database) -> None:
     trials = Trials(database)
     kept = [trial(3), trial(0), trial(7, state="pruned", value=None), trial(1, state="failed", value=None, steps={})]
     for one in kept:
@@ -31,14 +31,14 @@ def test_trials_are_read_back_equal_and_by_number(database: Sqlite) -> None:
     assert [type(value) for value in found[0].parameters.values()] == [float, int, type(None), bool, str, float]
 
 
-def test_a_trial_that_is_kept_again_replaces_itself(database: Sqlite) -> None:
+def test_a_trial_that_is_kept_again_replaces_itself(database: Database) -> None:
     trials = Trials(database)
     for value in (1.0, 1.0, 2.0):
         trials.keep(FIRST, trial(0, value=value))
     assert trials.of(FIRST) == [trial(0, value=2.0)]
 
 
-def test_a_study_knows_only_its_own_trials(database: Sqlite) -> None:
+def test_a_study_knows_only_its_own_trials(database: Database) -> None:
     first, second = Trials(database).study(FIRST), Trials(database).study(SECOND)
     first.keep(trial(0))
     second.keep(trial(0, value=9.0))
@@ -48,7 +48,7 @@ def test_a_study_knows_only_its_own_trials(database: Sqlite) -> None:
     assert Trials(database).study("c" * 64).known() == []
 
 
-def test_several_threads_keep_what_they_find(database: Sqlite) -> None:
+def test_several_threads_keep_what_they_find(database: Database) -> None:
     study = Trials(database).study(FIRST)
     threads = [threading.Thread(target=study.keep, args=(trial(number),)) for number in range(8)]
     for thread in threads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from assay.serving.loaded import Loader
 from assay.settings import Settings, settings_for
 from assay.sources.application import Application
 from assay.store import schema
-from assay.store.database import Database
-from assay.store.databases import open_database
+from assay.store.databases import Database, open_database
 from assay.store.files.artifacts import Artifacts, artifacts_at
 from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
+
+RESTORE = "Restore the home folder from a backup."
+ASK = "Start the server, or correct the address in ASSAY_DATABASE_URL."
 
 
 def examine(folder: Path, told: dict[str, Any]) -> list[Check]:
@@ -25,30 +28,46 @@ def examine(folder: Path, told: dict[str, Any]) -> list[Check]:
     settings = settings_for(application.folder, **told)
     home = settings.home or application.folder / ".assay"
     checks = [python(), sqlite(), *libraries(), unsafe(settings), *models(application), disk(home)]
-    if settings.database_url is None and not (home / "assay.db").exists():
+    if not settings.database_url and not (home / "assay.db").exists():
         todo = "`assay train APP` makes it."
         return [*checks, Check(name="home", state="warn", found=f"Nothing is kept in {home} yet.", todo=todo)]
-    return [*checks, permissions(home), *store(application, home, settings)]
+    own = [permissions(home)] if home.exists() else []  # a new host of a store that others have filled has none yet
+    return [*checks, *own, *store(application, home, settings)]
 
 
 def store(application: Application, home: Path, settings: Settings) -> Iterator[Check]:
     """Whether the store is sound and durable, and every version in it whole."""
-    database = open_database(settings.database_url or home / "assay.db", durable="no-sync" not in settings.unsafe)
+    where = settings.database_url or home / "assay.db"
+    todo = RESTORE if settings.database_url is None else ASK
     try:
-        checks = [_told("schema", lambda: _schema(database)), _told("store", lambda: _sound(database))]
-        checks.append(_told("durability", lambda: _durable(database)))
+        database = open_database(where, durable="no-sync" not in settings.unsafe)
+    except AssayError as failed:
+        yield Check(name="store", state="fail", found=str(failed), todo=todo)
+        return
+    try:
+        told = {"schema": _schema, "store": _sound, "durability": _durable}
+        checks = [_told(name, todo, partial(check, database)) for name, check in told.items()]
         yield from checks
         if all(check.state == "ok" for check in checks[:2]):
-            yield from _versions(database, artifacts_at(settings.artifacts, home), application, settings)
+            yield from _kept(database, application, home, settings)
     finally:
         database.close()
 
 
-def _told(name: str, check: Callable[[], Check]) -> Check:
+def _told(name: str, todo: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except AssayError as failed:
-        return Check(name=name, state="fail", found=str(failed), todo="Restore the home folder from a backup.")
+        return Check(name=name, state="fail", found=str(failed), todo=todo)
+
+
+def _kept(database: Database, application: Application, home: Path, settings: Settings) -> Iterator[Check]:
+    try:
+        artifacts = artifacts_at(settings.artifacts, home)
+    except AssayError as failed:
+        yield Check(name="files", state="fail", found=str(failed), todo="Correct the setting `artifacts`.")
+        return
+    yield from _versions(database, artifacts, application, settings)
 
 
 def _schema(database: Database) -> Check:
@@ -56,7 +75,9 @@ def _schema(database: Database) -> Check:
         found = schema.current(connection)
     if found == schema.HEAD:
         return Check(name="schema", state="ok", found=found)
-    if found is not None and found > schema.HEAD:
+    if found is None:
+        return Check(name="schema", state="warn", found="Nothing is kept yet.", todo="`assay train APP` makes it.")
+    if found > schema.HEAD:
         return Check(name="schema", state="fail", found=f"{found}, of a newer Assay", todo="Upgrade Assay.")
     return Check(name="schema", state="warn", found=f"{found}, of an older Assay", todo="The next command upgrades it.")
 
@@ -66,7 +87,7 @@ def _sound(database: Database) -> Check:
     if not found:
         said = {"sqlite": "SQLite finds its pages sound", "postgresql": "PostgreSQL answers"}
         return Check(name="store", state="ok", found=said[database.kind])
-    return Check(name="store", state="fail", found="; ".join(found[:3]), todo="Restore the home folder from a backup.")
+    return Check(name="store", state="fail", found="; ".join(found[:3]), todo=RESTORE)
 
 
 def _durable(database: Database) -> Check:

@@ -13,6 +13,8 @@ from assay.store.databases.library import identity, sqlite
 from assay.store.record import exchanges, predictions
 
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
+# values that cannot be bound; anything else that is not refused, such as a damaged page, is the store's own fault
+NO_FAULT_OF_THE_STORE = (sqlite.DataError, sqlite.ProgrammingError, sqlite.InterfaceError)
 CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)
 
 
@@ -44,7 +46,9 @@ class SqliteWriter:
         except StoreUnavailable:
             self.forget()
             raise
-        except sqlite.OperationalError as failed:
+        except sqlite.DatabaseError as failed:
+            if isinstance(failed, NO_FAULT_OF_THE_STORE):
+                raise
             self.forget()
             raise StoreUnavailable(f"The record could not be written: {failed}.") from failed
 

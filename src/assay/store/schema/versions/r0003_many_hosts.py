@@ -1,5 +1,7 @@
 """Many hosts: the record is found by version and exchange however long it is, and the truth about predictions is kept."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,20 +11,20 @@ branch_labels = None
 depends_on = None
 
 # 0002 grew by these while it was made; a store that was begun before it had them has it without
-GREW_BY = (
-    ("preparations", sa.Column("host", sa.String(128), nullable=False, server_default="")),
-    ("preparations", sa.Column("boot", sa.String(64), nullable=False, server_default="")),
-    ("preparations", sa.Column("pid", sa.Integer, nullable=False, server_default="0")),
-    ("datasets", sa.Column("learnt_by", sa.String(64))),
+GREW_BY: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
+    ("preparations", "host", sa.String(128), {"nullable": False, "server_default": ""}),
+    ("preparations", "boot", sa.String(64), {"nullable": False, "server_default": ""}),
+    ("preparations", "pid", sa.Integer, {"nullable": False, "server_default": "0"}),
+    ("datasets", "learnt_by", sa.String(64), {}),
 )
 
 
 def upgrade() -> None:
     """Adds the indexes of the record, and outcomes."""
     known = sa.inspect(op.get_bind())
-    for table, column in GREW_BY:
-        if column.name not in {one["name"] for one in known.get_columns(table)}:
-            op.add_column(table, column.copy())
+    for table, name, kind, told in GREW_BY:
+        if name not in {one["name"] for one in known.get_columns(table)}:
+            op.add_column(table, sa.Column(name, kind, **told))
     _create_outcomes()
     if op.get_bind().dialect.name == "postgresql":
         _keep_texts_as_sqlite_does()
