@@ -31,6 +31,7 @@ from assay.errors import (
     UnsupportedFile,
 )
 from assay.store import versions
+from assay.store.databases.sqlite import Sqlite
 from tests import rows, tiny
 
 HEADER = "carat,cut,color,price\n"
@@ -206,11 +207,13 @@ def test_a_dataset_that_is_deleted_while_rows_come_takes_none(
 
 
 def test_where_the_store_fails_nothing_is_kept(receiving: Receiving, mine: NamedDataset, assay: Assay) -> None:
-    assay.database.engine.dispose()
-    away = assay.database.path.rename(assay.database.path.with_name("away"))
+    database = assay.database
+    assert isinstance(database, Sqlite)
+    database.engine.dispose()
+    away = database.path.rename(database.path.with_name("away"))
     with pytest.raises(StoreUnavailable):
         send(receiving, mine, csv())
-    away.rename(assay.database.path)
+    away.rename(database.path)
     assert kept_files(assay) == []
 
 

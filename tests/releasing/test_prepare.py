@@ -224,6 +224,18 @@ def test_a_way_back_does_not_wait_for_a_way_forward(
     assert ruling.version == 1
 
 
+def test_who_was_overtaken_is_told_at_once(
+    database: Database, processes: Processes, preparations: Preparations
+) -> None:
+    member(processes)
+    thread = meanwhile(preparations, lambda one: preparations.abort(one.id, "overtaken by a rollback"))
+    began = time.monotonic()
+    with pytest.raises(PromotionOvertaken):
+        Switch(database, preparations, processes, patience_s=30).to(rows.rollout(2))
+    assert time.monotonic() - began < 10
+    thread.join()
+
+
 def meanwhile_for(preparations: Preparations, version: int, process: WebProcess) -> threading.Thread:
     """Has this version ready as soon as it is asked for."""
 

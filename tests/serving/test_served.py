@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from assay.errors import ModelFailed, NothingReleased, StoreUnavailable, Unstorable
+from assay.errors import ModelFailed, NothingReleased, StorageFull, StoreUnavailable, Unstorable
 from assay.serving.batch import Awaited
 from assay.serving.loaded import LoadedVersion
-from assay.serving.served import Answered, Served, answer
+from assay.serving.served import FRESH_US, Answered, Served, answer
 from assay.store import schema
 from assay.store.databases.sqlite import Sqlite
 from assay.store.paging import Window
@@ -143,3 +144,66 @@ def test_parts_are_answered_in_one_call_and_given_back_apart() -> None:
     assert (first.values, second.values) == ([10.0, 20.0], [30.0])
     assert len({*first.ids, *second.ids, first.exchange, second.exchange}) == 5
     assert version.engine.calls == 1  # type: ignore[attr-defined]  # the stand-in counts
+
+
+def answered_after(database: Sqlite, story: Any) -> list[BaseException | None]:
+    """What becomes of one ask by the version that rules at first, once the story has happened in the process."""
+
+    async def run() -> list[BaseException | None]:
+        served = Served("stone", Recorder(database), max_waiting_rows=1000)
+        old = standins.version(standins.times(1), number=1)
+        served.switch(old)
+        served.looked(FRESH_US)
+        pinned = [TestAsk(old, {"carat": 1.0}), TestAsk(standins.version(standins.times(5), number=5), {"carat": 1.0})]
+        story(served)
+        for one in pinned:
+            served.lane.submit(one)
+        found = await asyncio.gather(*(one.future for one in pinned), return_exceptions=True)
+        await served.lane.close()
+        return list(found)
+
+    return asyncio.run(run())
+
+
+def test_who_asked_before_an_ordinary_switch_is_answered_by_the_version_that_was_pinned(database: Sqlite) -> None:
+    def story(served: Served) -> None:
+        served.switch(standins.version(standins.times(2), number=2))
+        served.looked(2 * FRESH_US)
+
+    assert answered_after(database, story) == [None, None]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["the switch came late", "the look after it came late"])
+def test_a_version_that_was_replaced_while_the_process_was_away_answers_nobody(database: Sqlite, late: bool) -> None:
+    def story(served: Served) -> None:
+        served.switch(standins.version(standins.times(2), number=2))
+        if late:
+            served.looked(2 * FRESH_US)
+        served.looked(4 * FRESH_US)
+
+    replaced, by_number = answered_after(database, story)
+    assert isinstance(replaced, StoreUnavailable)
+    assert "ask again" in str(replaced)
+    assert by_number is None, "a version that was asked for by its number has nothing to do with who rules"
+    assert len(Predictions(database).page(Window()).entries) == 1
+
+
+def test_where_nobody_can_tell_who_rules_nothing_is_answered(database: Sqlite) -> None:
+    def story(served: Served) -> None:
+        def refuse(_served: Served) -> None:
+            raise StorageFull
+
+        served.confirm = refuse
+
+    assert [type(error) for error in answered_after(database, story)] == [StorageFull, StorageFull]
+    assert Predictions(database).page(Window()).entries == []
+
+
+def test_the_version_before_is_not_kept_alive(database: Sqlite) -> None:
+    def story(served: Served) -> None:
+        served.switch(standins.version(standins.times(2), number=2))
+        served.switch(standins.version(standins.times(3), number=3))
+        gc.collect()
+        assert served._before() is None
+
+    answered_after(database, story)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from assay.app import Assay
+from assay.clock import boot_clock
 from assay.domain.version import Version
-from assay.errors import ModelNotFound, StoreUnavailable, VersionNotFound, VersionRejected
+from assay.errors import ModelNotFound, StorageFull, StoreUnavailable, VersionNotFound, VersionRejected
 from assay.serving.loaded import LoadedVersion, Loader
 from assay.serving.ready import Ready
-from assay.serving.served import Served
-from assay.serving.shelf import MAX_PINNED, Shelf
+from assay.serving.served import FRESH_US, Served
+from assay.serving.shelf import MAX_PINNED, Look, Shelf
 from tests import rows, standins, tiny
 
 
@@ -138,6 +141,98 @@ def test_a_model_that_joins_while_another_is_loaded_disturbs_nothing(assay: Assa
 
     loader = CountingLoader()
     on_a_shelf(assay, story, loader)
+
+
+def test_who_has_not_looked_for_long_looks_before_it_answers(assay: Assay) -> None:
+    loader = CountingLoader()
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        assay.rollouts.append(rows.rollout(tiny.ROUGH))
+        shelf.confirm(served)
+        assert served.version().number == tiny.LINEAR, "it looked just now"
+        served.looked_at -= FRESH_US
+        shelf.confirm(served)
+        assert served.version().number == tiny.ROUGH
+        looked = served.looked_at
+        served.looked_at -= FRESH_US
+        shelf.confirm(served)
+        assert served.looked_at > looked
+        assert loader.loaded == [tiny.LINEAR, tiny.ROUGH]
+
+    on_a_shelf(assay, story, loader)
+
+
+def test_a_store_that_does_not_say_who_rules_is_not_waited_for(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.serving.shelf.LOOK_S", 0.3)
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        served.looked_at = 0
+        over = threading.Event()
+
+        def ask() -> None:
+            over.wait(20)
+
+        shelf._looks["stone"] = Look(ask, boot_clock()[1])
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="does not say"):
+                shelf.confirm(served)
+        assert time.monotonic() - began < 2, "each waited anew"
+        over.set()
+        shelf._looks["stone"].join()
+        shelf.confirm(served)
+
+    on_a_shelf(assay, story)
+
+
+def test_a_store_that_cannot_be_read_says_so_before_an_answer(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        served.looked_at = 0
+        hidden = assay.home / "hidden"
+        (assay.home / "assay.db").rename(hidden)
+        with pytest.raises(StoreUnavailable):
+            shelf.confirm(served)
+        hidden.rename(assay.home / "assay.db")
+        shelf.confirm(served)
+
+    on_a_shelf(assay, story)
+
+
+def test_a_version_that_is_still_being_loaded_is_not_waited_for_for_ever(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.serving.shelf.PATIENCE_S", 0.2)
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        assay.rollouts.append(rows.rollout(tiny.ROUGH))
+        served.looked_at = 0
+        with shelf._following, pytest.raises(StoreUnavailable, match="still loading"):
+            shelf.confirm(served)
+
+    on_a_shelf(assay, story)
+
+
+def test_a_disk_with_little_room_is_kept_for_what_is_not_an_answer(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        monkeypatch.setattr("assay.store.files.quarantine.RESERVE_BYTES", 1 << 60)
+        shelf.confirm(served)
+        shelf.record_at = assay.home
+        shelf._room_at = 0
+        for _ in range(3):
+            with pytest.raises(StorageFull):
+                shelf.confirm(served)
+        shelf.record_at = assay.home / "gone"
+        with pytest.raises(StoreUnavailable):
+            shelf.confirm(served)
+
+    on_a_shelf(assay, story)
 
 
 def test_following_notices_a_decision_by_itself(assay: Assay) -> None:

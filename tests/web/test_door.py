@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assay.store.databases.sqlite import Sqlite
 from assay.store.paging import Window
 from assay.web.door import Door
 from assay.web.process import Process
 from tests import rows, tiny
+from tests.postgres import Cluster
 from tests.web.running import Running, eventually, serving
 
 
@@ -75,17 +77,48 @@ def test_a_body_longer_than_the_limit_is_refused_and_the_connection_closed(tmp_p
         assert server.recorded(answer).status == 413
 
 
+@pytest.fixture
+def either(cluster: Cluster | None, tmp_path: Path) -> Iterator[Running]:
+    """A server on a store in each kind of database in turn."""
+    told: dict[str, Any] = {} if cluster is None else {"database_url": cluster.create()}
+    with serving(tmp_path / "home", **told) as running:
+        yield running
+    if cluster is not None:
+        cluster.drop(told["database_url"])
+
+
+def test_an_address_that_no_database_can_keep_is_answered_and_recorded_like_any_other(either: Running) -> None:
+    below = [
+        f"/v1/{one}/%00x" for one in ("exchanges", "predictions", "verdicts", "jobs", "queries", "datasets", "models")
+    ]
+    for path in ("/%00", *below, "/v1/models/%00/versions", "/v1/models/%00/rollout", "/v1/models/%00/verdicts"):
+        answer = either.get(path)
+        assert answer.status == 404, path
+        kept = either.recorded(answer)
+        assert (kept.path, kept.status) == (path.replace("%00", "\ufffd"), 404)
+    assert either.post("/v1/models/%00/predict", b"{}", Idempotency_Key="a-key").status == 404
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**31, 2**63, 10**30])
+def test_a_version_that_no_database_can_number_is_not_there(either: Running, number: int) -> None:
+    answer = either.post("/v1/models/stone/queries", b'{"version": %d}' % number)
+    assert answer.status in (404, 422)
+    assert either.get(f"/v1/models/stone/versions/{number}").status == 404
+
+
 def test_where_the_store_fails_no_answer_leaves_and_probes_tell(tmp_path: Path) -> None:
     with serving(tmp_path / "home", poll_interval_s=3600) as own_server:
         assert own_server.predict().status == 200
         assay = own_server.assay
+        database = assay.database
+        assert isinstance(database, Sqlite)
         assay.recorder.close()
-        assay.database.engine.dispose()
-        away = assay.database.path.with_name("away")
-        assay.database.path.rename(away)
+        database.engine.dispose()
+        away = database.path.with_name("away")
+        database.path.rename(away)
         for left in assay.home.glob("assay.db-*"):
             left.unlink()
-        assay.database.path.mkdir()
+        database.path.mkdir()
         for answer in (
             own_server.predict(),
             own_server.get("/docs"),
@@ -96,8 +129,8 @@ def test_where_the_store_fails_no_answer_leaves_and_probes_tell(tmp_path: Path) 
             assert str(assay.home).encode() not in answer.body
         assert own_server.get("/livez").status == 200
         assert own_server.get("/readyz").status == 503
-        assay.database.path.rmdir()
-        away.rename(assay.database.path)
+        database.path.rmdir()
+        away.rename(database.path)
         eventually(lambda: own_server.predict().status == 200)
 
 

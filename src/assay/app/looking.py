@@ -1,4 +1,4 @@
-"""What a worker looks for again and again: fresh rows, slots that are due, and versions that do not keep what they promised."""
+"""What a worker looks for again and again: fresh rows, due slots, versions that break their promise, and what is too old."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from assay.app.record.retaining import Retaining
 from assay.clock import new_id, now_us
 from assay.domain.job import Job
 from assay.domain.releases.gate import Gate
@@ -41,6 +42,7 @@ class Duties:
         self._scheduler = Scheduler(
             assay.schedules, schedules_of(settings.schedules), max_attempts=settings.max_attempts
         )
+        self._retaining = Retaining(assay)
         self._unguarded = -1
         self._gates: dict[str, Gate] = {}  # by the decision; a manifest never changes
         self._trouble = ""
@@ -50,7 +52,7 @@ class Duties:
 
     def all(self) -> list[Callable[[], object]]:
         """What is to be called at every look."""
-        return [self.look_for_rows, self._scheduler.look, self.guard]
+        return [self.look_for_rows, self._scheduler.look, self.guard, self._retaining.look]
 
     def look_for_rows(self) -> None:
         """Makes a job to train where the watched place holds something that nobody has trained on.

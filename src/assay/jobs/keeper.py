@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 
-import structlog
-
 from assay.clock import ticks_us
 from assay.domain.job import Job
 from assay.errors import LeaseLost, StoreUnavailable
+from assay.outages import Outage
 from assay.store.work.leases import Leases
 
 LOOK_S = 0.5
 BEATS = 3
-log = structlog.get_logger("assay")
 
 
 class Keeper(threading.Thread):
@@ -27,6 +25,7 @@ class Keeper(threading.Thread):
         self._job = job
         self._lease_s = lease_s
         self._over = threading.Event()
+        self._unrenewed = Outage("lease_not_renewed")
 
     def run(self) -> None:
         """Looks twice a second whether the job is still ours and still wanted."""
@@ -40,8 +39,9 @@ class Keeper(threading.Thread):
                 self.lost = True
                 return
             except StoreUnavailable as failed:
-                log.warning("lease_not_renewed", job=self._job.id, error=str(failed))
+                self._unrenewed.failed(str(failed), job=self._job.id)
             else:
+                self._unrenewed.over()
                 beaten = ticks_us() if beat else beaten
 
     def stop(self) -> None:

@@ -14,6 +14,7 @@ from assay.domain.job import Job
 from assay.errors import LeaseLost, StoreUnavailable
 from assay.jobs.child import Child
 from assay.jobs.keeper import Keeper
+from assay.outages import Outage
 from assay.store.work.leases import Leases
 
 POLL_S = 0.2
@@ -41,6 +42,8 @@ class Worker:
         self._duties = tuple(duties)
         self._look_interval_us = int(look_interval_s * 1e6)
         self._looked: int | None = None
+        self._unclaimed = Outage("no_job_claimed")
+        self._undone = Outage("duties_not_done")
         self._stopping = False
 
     def run(self) -> int:
@@ -66,15 +69,21 @@ class Worker:
         for duty in self._duties:
             try:
                 duty()
+            except StoreUnavailable as failed:  # the next duty would fail alike
+                self._undone.failed(str(failed))
+                return
             except Exception:  # one failing must end neither the others nor the work
                 log.exception("duty_failed", duty=getattr(duty, "__qualname__", repr(duty)))
+        self._undone.over()
 
     def _claim(self) -> Job | None:
         try:
-            return self._leases.claim(self.name, self._verbs, self._lease_s)
+            found = self._leases.claim(self.name, self._verbs, self._lease_s)
         except StoreUnavailable as failed:
-            log.warning("no_job_claimed", error=str(failed))
+            self._unclaimed.failed(str(failed))
             return None
+        self._unclaimed.over()
+        return found
 
     def _work(self, job: Job) -> None:
         log.info("job_begun", job=job.id, verb=job.verb, model=job.model, attempt=job.attempts)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import platform
 import threading
 from collections.abc import Callable
 
 import structlog
 
-from assay.clock import boot_clock, new_id, now_us, ticks_us
+from assay.clock import new_id, now_us, ticks_us
 from assay.domain.version import Version
 from assay.errors import AssayError, StoreUnavailable
 from assay.serving.loaded import LoadedVersion
 from assay.store.releases.preparations import Preparation, Preparations
-from assay.store.releases.processes import BEAT_US, Processes, WebProcess
+from assay.store.releases.processes import BEAT_US, Processes, WebProcess, here
 
 log = structlog.get_logger("assay")
 Load = Callable[[Version], LoadedVersion]
@@ -29,8 +28,9 @@ class Ready:
         self._load = load
         self._preparations = preparations
         self._processes = processes
+        host, boot = here()
         self._me = WebProcess(
-            id=new_id(), host=platform.node(), boot=boot_clock()[0], pid=os.getpid(), started_at=now_us(), seen_at=now_us()
+            id=new_id(), host=host, boot=boot, pid=os.getpid(), started_at=now_us(), seen_at=now_us()
         )  # fmt: skip
         self._beaten = 0
         self._seen = -1

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from assay.clock import new_ids, now_us, ticks_us
-from assay.errors import AssayError, ModelFailed, NothingReleased
+from assay.errors import AssayError, ModelFailed, NothingReleased, StorageFull, StoreUnavailable
 from assay.serving.batch import Lane
 from assay.serving.loaded import LoadedVersion
 from assay.serving.predict import predict
 from assay.store.database import Values
 from assay.store.record.recorder import Entry, Recorder
+
+FRESH_US = 2_000_000  # who answers must have looked so lately who rules
 
 
 class Ask(Protocol):
@@ -55,11 +58,19 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Served:
-    """One model in one process. `ruling` is replaced as a whole; who asks pins it once and is answered by no other."""
+    """One model in one process. `ruling` is replaced as a whole; who asks pins it once and is answered by no other.
+
+    A process may be stopped, or cut off from the store, for any length of time, and nobody tells it. So `confirm` is called
+    before answers are given away, and a version that was replaced in such a time answers nobody who had pinned it.
+    """
 
     def __init__(self, model: str, recorder: Recorder, *, max_waiting_rows: int, record_first: bool = True) -> None:
         self.model = model
         self.ruling: LoadedVersion | None = None
+        self.looked_at = 0  # by the boot clock, as `ruling` was known to rule
+        self.confirm: Callable[[Served], None] = lambda _served: None  # looks who rules, where that was too long ago
+        self._before: Callable[[], LoadedVersion | None] = lambda: None
+        self._away = False  # between `_before` and `ruling`
         self._recorder = recorder
         self._record_first = record_first
         self.lane: Lane[Ask] = Lane(model, self._answer, max_waiting_rows)
@@ -72,13 +83,22 @@ class Served:
 
     def switch(self, version: LoadedVersion) -> None:
         """Who asks from now on is answered by this version. The one before ends with the last reference to it."""
+        if self.ruling is not None:
+            self._before, self._away = weakref.ref(self.ruling), False
         self.ruling = version
+
+    def looked(self, at: int) -> None:
+        """Who rules is known by a look at this microsecond of the boot clock."""
+        self._away = self._away or at - self.looked_at > FRESH_US
+        self.looked_at = at
 
     def _answer(self, asks: Sequence[Ask]) -> None:
         groups: dict[int, list[Ask]] = {}
         for ask in asks:
             groups.setdefault(id(ask.version), []).append(ask)
         settled = [kept for group in groups.values() for kept in self._answer_group(group)]
+        self._refuse_outdated(asks)
+        settled = [(ask, entry) for ask, entry in settled if ask.error is None]
         entries = [entry for _, entry in settled]
         if not self._record_first:
             threading.Thread(target=self._recorder.record, args=(entries,), daemon=True).start()
@@ -87,6 +107,19 @@ class Served:
             self._recorder.record(entries)
         for ask, entry in settled:
             ask.error = entry.error
+
+    def _refuse_outdated(self, asks: Sequence[Ask]) -> None:
+        """By now it is known when the answers were given: a pause before this look is seen by it, one after it harmless."""
+        try:
+            self.confirm(self)
+        except (StoreUnavailable, StorageFull) as failed:
+            for ask in asks:
+                ask.error = failed
+            return
+        outdated = self._before() if self._away else None
+        for ask in asks if outdated is not None else ():
+            if ask.version is outdated:
+                ask.error = StoreUnavailable("The version was replaced while this process was away; ask again.")
 
     def _answer_group(self, asks: list[Ask]) -> list[tuple[Ask, Entry]]:
         try:

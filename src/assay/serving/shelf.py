@@ -7,18 +7,55 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import structlog
 
+from assay.clock import boot_clock
+from assay.domain.releases.rollout import Rollout
 from assay.errors import AssayError, ModelNotFound, StoreUnavailable, VersionRejected
+from assay.outages import Outage
 from assay.serving.loaded import LoadedVersion, Loader
 from assay.serving.ready import Ready
-from assay.serving.served import Served
+from assay.serving.served import FRESH_US, Served
+from assay.store.files.quarantine import check_room
 from assay.store.releases.rollouts import Rollouts
 from assay.store.versions import Versions
 
 MAX_PINNED = 8
+PATIENCE_S = 5.0
+LOOK_S = 2.0
+ROOM_US = 50_000  # the reserve lasts for longer
 log = structlog.get_logger("assay")
+
+
+class Look(threading.Thread):
+    """A look at who rules by somebody who cannot wait for ever: a database may take a question and never answer it."""
+
+    def __init__(self, ask: Callable[[], Rollout | None], at: int) -> None:
+        super().__init__(name="look", daemon=True)
+        self.at = at
+        self._ask = ask
+        self._found: Rollout | None = None
+        self._failed: AssayError | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Asks once."""
+        try:
+            self._found = self._ask()
+        except AssayError as failed:
+            self._failed = failed
+
+    def outcome(self, now: int) -> Rollout | None:
+        """Who rules; raises StoreUnavailable where that is not known within two seconds of the beginning."""
+        self.join(max(0.0, LOOK_S - (now - self.at) / 1e6))
+        if self.is_alive():
+            raise StoreUnavailable("The store does not say who rules.")
+        if self._failed is not None:
+            raise StoreUnavailable(str(self._failed))
+        return self._found
 
 
 class Shelf:
@@ -27,17 +64,22 @@ class Shelf:
     def __init__(self, versions: Versions, rollouts: Rollouts, loader: Loader, ready: Ready) -> None:
         self.served: dict[str, Served] = {}
         self.trouble: dict[str, str] = {}
+        self.record_at: Path | None = None  # the folder that the record grows in, where it is on a disk of this machine
         self._versions = versions
         self._rollouts = rollouts
         self._loader = loader
         self._ready = ready
         self._seen = (-1, 0)
+        self._room_at = 0
         self._following = threading.Lock()
+        self._unread = Outage("rollouts_not_read")
         self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
         self._gate = threading.Lock()
+        self._looks: dict[str, Look] = {}  # of each lane, the newest
 
     def add(self, served: Served) -> None:
         """Serves one more model."""
+        served.confirm = self.confirm
         self.served[served.model] = served
 
     def find(self, model: str) -> Served:
@@ -50,36 +92,77 @@ class Shelf:
         """Follows the rollouts; a version that cannot be loaded changes nothing but `trouble`."""
         with self._following:  # a model may join while another is being loaded
             self._ready.look()  # first: whoever promotes waits for a process that it could have counted
-            seen = (self._rollouts.newest(), len(self.served))
+            at = boot_clock()[1]
+            known = list(self.served.items())
+            seen = (self._rollouts.newest(), len(known))
             if seen == self._seen:
+                for _, served in known:
+                    served.looked(at)
                 return
-            settled = [self._follow_one(name, served) for name, served in list(self.served.items())]
+            settled = [self._follow_one(name, served) for name, served in known]
             if all(settled):
                 self._seen = seen
 
+    def confirm(self, served: Served) -> None:
+        """Looks who rules, unless that was done just now; raises StoreUnavailable, or StorageFull."""
+        at = boot_clock()[1]
+        if at - self._room_at > ROOM_US:
+            self.check_room()
+            self._room_at = at
+        if at - served.looked_at < FRESH_US:
+            return
+        look = self._looks.get(served.model)
+        if look is None or not look.is_alive():
+            look = self._looks[served.model] = Look(partial(self._rollouts.ruling, served.model), at)
+        rollout = look.outcome(at)
+        if rollout is None or (served.ruling is not None and served.ruling.number == rollout.version):
+            served.looked(look.at)
+            return
+        if not self._following.acquire(timeout=PATIENCE_S):
+            raise StoreUnavailable("This process was away, and is still loading the version that rules now.")
+        try:
+            if not self._follow_one(served.model, served):
+                raise StoreUnavailable("This process was away, and cannot read the version that rules now.")
+        finally:
+            self._following.release()
+
+    def check_room(self) -> None:
+        """Raises StorageFull where so little is left that it is kept for refusals, deletions and an orderly end."""
+        if self.record_at is None:
+            return
+        try:
+            check_room(self.record_at, 0)
+        except OSError as failed:
+            raise StoreUnavailable(f"The folder of the record cannot be looked at: {failed.strerror}.") from failed
+
     def _follow_one(self, name: str, served: Served) -> bool:
         """Whether the matter is settled; a store that fails is asked again at the next look."""
+        at = boot_clock()[1]
         rollout = self._rollouts.ruling(name)
-        if rollout is None:
-            return True
-        if served.ruling is not None and served.ruling.number == rollout.version:
+        settled = rollout is None or self._switch(served, rollout.version)
+        if settled:
+            served.looked(at)
+        return settled
+
+    def _switch(self, served: Served, number: int) -> bool:
+        name, before = served.model, served.ruling
+        if before is not None and before.number == number:
             self.trouble.pop(name, None)
             return True
-        before = served.ruling
         try:
-            at_hand = self._ready.take(name, rollout.version)
-            served.switch(at_hand or self._loader.load(self._versions.find(name, rollout.version)))
+            at_hand = self._ready.take(name, number)
+            served.switch(at_hand or self._loader.load(self._versions.find(name, number)))
         except StoreUnavailable as failed:
-            log.warning("version_not_read", model=name, version=rollout.version, reason=str(failed))
+            log.warning("version_not_read", model=name, version=number, reason=str(failed))
             return False
         except AssayError as refused:
             self.trouble[name] = str(refused)
-            log.error("version_not_loaded", model=name, version=rollout.version, reason=str(refused))
+            log.error("version_not_loaded", model=name, version=number, reason=str(refused))
         else:
             self.trouble.pop(name, None)
             if before is not None:
                 self._ready.switched(before)
-            log.info("version_answers", model=name, version=rollout.version)
+            log.info("version_answers", model=name, version=number)
         return True
 
     async def follow(
@@ -99,7 +182,9 @@ class Shelf:
                 join(await asyncio.to_thread(self._versions.models))
                 await asyncio.to_thread(self.refresh)
             except Exception as failed:  # noqa: BLE001 - a look that fails must not be the last
-                log.warning("rollouts_not_read", reason=str(failed), kind=type(failed).__name__)
+                self._unread.failed(str(failed), kind=type(failed).__name__)
+            else:
+                self._unread.over()
 
     def leave(self) -> None:
         """Nobody waits for this process any more."""

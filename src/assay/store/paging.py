@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Select
@@ -13,6 +13,10 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from assay.errors import BadCursor
 
 MAX_LIMIT = 1_000
+# An entry's time may be a little later than that of its id, or earlier by as long as it took to come about.
+EARLIER_US = 1_000_000
+LATER_US = 60_000_000
+LAST_ID = "g"  # comes after every id
 
 
 class Identified(Protocol):
@@ -39,6 +43,25 @@ class Page(msgspec.Struct, Generic[Kept], frozen=True, kw_only=True):
 
     entries: list[Kept]
     next_cursor: str | None = None
+
+
+class Span(NamedTuple):
+    """A range of ids, from `low` on and before `high`."""
+
+    low: str
+    high: str
+
+
+def first_id(at: int) -> str:
+    """The id before which all ids of earlier milliseconds come, for a time in microseconds."""
+    return f"{max(0, at) // 1000:012x}" + "0" * 20
+
+
+def span(asked: Window) -> Span:
+    """The ids among which all entries of the window are; raises BadCursor."""
+    low = "" if asked.since is None else first_id(asked.since - EARLIER_US)
+    high = LAST_ID if asked.until is None else first_id(asked.until + LATER_US)
+    return Span(low, high if asked.cursor is None else min(high, read_cursor(asked.cursor)))
 
 
 def window(query: Select[Any], columns: ReadOnlyColumnCollection[str, Any], asked: Window) -> Select[Any]:

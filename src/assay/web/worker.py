@@ -17,14 +17,13 @@ import msgspec
 import structlog
 import uvicorn
 
-from assay.app import Assay
 from assay.clock import ticks_us
-from assay.logs import configure_log
 from assay.settings import settings_faults
 from assay.web.control import make_api
 from assay.web.door import Door
 from assay.web.express import Express, ExpressProtocol, guarded
 from assay.web.keeping.children import report
+from assay.web.keeping.reaching import opened, speak
 from assay.web.process import Process
 from assay.web.protocol import is_idle, sweep
 
@@ -165,13 +164,15 @@ class Server(uvicorn.Server):
 
 def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, supervised: Supervised) -> int:
     """Serves until it is let go; 0 if it ended well."""
-    configure_log()
+    speak()
     try:
-        process = Process(Assay.at(folder, **told), beside=supervised.beside)
+        process = Process(opened(folder, told, supervised.supervisor), beside=supervised.beside)
     except Exception as failed:
         faults = settings_faults(failed) if isinstance(failed, ValueError) else []
         report(supervised.reporting, refused=" ".join(faults) or str(failed) or type(failed).__name__)
         raise
+    if process.assay.database.kind == "sqlite":
+        process.shelf.record_at = process.assay.home
     settings = process.settings
     protocol = guarded(Express(process.shelf, settings, listening.getsockname()[1]), settings)
     config = uvicorn.Config(

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
+import pytest
+
+from assay.store.files import quarantine
+from assay.store.record.resting import RestingRecorder
+from assay.web.control import health
 from tests import rows, tiny
 from tests.web.running import Running, eventually
 
@@ -35,3 +43,39 @@ def test_a_model_without_an_answering_version_is_missing(own_server: Running) ->
     assert own_server.post("/v1/models/gem/predict", {}).json["code"] == "nothing_released"
     ready = own_server.get("/readyz")
     assert (ready.status, ready.json["missing"]) == (503, {"gem": "no version answers"})
+
+
+def test_a_store_that_does_not_answer_is_told_without_waiting_for_it(
+    own_server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE_S", 0.2)
+    over = threading.Event()
+
+    def hang() -> int:
+        over.wait(20)
+        return 0
+
+    own_server.assay.rollouts.newest = hang  # type: ignore[method-assign]  # a database that takes questions only
+    began = time.monotonic()
+    assert own_server.get("/readyz").json["missing"] == {"store": "it does not answer"}
+    assert time.monotonic() - began < 5
+    over.set()
+
+
+def test_a_disk_without_room_is_told(own_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_server.process.shelf.record_at = own_server.assay.home
+    assert own_server.get("/readyz").status == 200
+    monkeypatch.setattr(quarantine, "RESERVE_BYTES", 1 << 60)
+    assert "not enough room" in own_server.get("/readyz").json["missing"]["store"]
+    assert own_server.get("/livez").status == 200
+    refused = own_server.predict()
+    assert (refused.status, refused.json["code"]) == (507, "storage_full")
+
+
+def test_a_record_that_cannot_be_written_is_told_until_it_can(own_server: Running) -> None:
+    recorder = RestingRecorder(own_server.assay.database)
+    recorder.trouble = "the disk is full"
+    own_server.assay.recorder = recorder
+    assert own_server.get("/readyz").json["missing"] == {"store": "the disk is full"}
+    eventually(lambda: own_server.get("/readyz").status == 200)
+    recorder.close()

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, Row, String, Table, select, text
 
 from assay.domain.exchange import Exchange
-from assay.store.database import Database, Id, metadata
-from assay.store.paging import Page, Window, cursor_of, window
-from assay.store.record.predictions import LOOK_BACK, first_id
+from assay.store.database import NO_TEXT, Database, Id, Values, metadata, text_of
+from assay.store.paging import Page, Window, cursor_of, first_id, span
+from assay.store.record.walking import LOOK_BACK, Part, Walk, conditions, page_of_look
 
 exchanges = Table(
     "exchanges", metadata,
@@ -34,7 +34,9 @@ exchanges = Table(
 )  # fmt: skip
 
 PAGE_BYTES = 8 << 20
+REFUSED = 400  # statuses from here on have an index
 COLUMNS: tuple[str, ...] = tuple(exchanges.columns.keys())
+PATH = COLUMNS.index("path")
 # An ordinary exchange has no digest, no idempotency key and replays nothing. The library that binds values is slow with
 # None and with bytes (it looks for adapters), and quick with what is left out and with bytearray.
 PLAIN_COLUMNS: tuple[str, ...] = COLUMNS[: COLUMNS.index("response_digest")]
@@ -49,19 +51,23 @@ class Exchanges:
     def page(
         self, asked: Window, *, path: str | None = None, status: int | None = None, method: str | None = None
     ) -> Page[Exchange]:
-        """The newest first; `path` is matched as a whole."""
-        query = window(select(exchanges), exchanges.c, asked)
-        for column, value in ((exchanges.c.path, path), (exchanges.c.status, status), (exchanges.c.method, method)):
-            if value is not None:
-                query = query.where(column == value)
-        sizes = query.with_only_columns(exchanges.c.id, exchanges.c.request_size + exchanges.c.response_size)
+        """The newest first; `path` is matched as a whole.
+
+        Only so many are looked at: of what is rare a page may have few entries, or none, and still lead on to the next.
+        """
+        refused = status is not None and status >= REFUSED
+        part = Part((exchanges.c.status,), (status,), (text("status >= 400"),)) if refused else Part()
+        where = conditions(asked, path=path, method=method, status=None if refused else status)
+        sizes = select(exchanges.c.id, (exchanges.c.request_size + exchanges.c.response_size).label("size"))
         with self._database.reading() as connection:
-            found = [(str(one), int(size)) for one, size in connection.execute(sizes)]
+            walk = Walk(connection, exchanges)
+            look = walk.newest(part, span(asked), asked.limit + 1, where)
+            found = [(row.id, row.size) for row in walk.rows(sizes, look.ids)]
             wanted = bounded(found, asked.limit)
-            rows = connection.execute(query.where(exchanges.c.id.in_(wanted)))
-            entries = [exchange_of(row) for row in rows]
-        more = len(found) > len(wanted)
-        return Page(entries=entries, next_cursor=cursor_of(wanted[-1]) if more and wanted else None)
+            entries = [exchange_of(row) for row in walk.rows(select(exchanges), wanted)]
+        if len(found) > len(wanted):
+            return Page(entries=entries, next_cursor=cursor_of(wanted[-1]))
+        return page_of_look(look, entries, asked)
 
     def find(self, exchange: str) -> Exchange | None:
         """One exchange by its id."""
@@ -96,6 +102,11 @@ class Exchanges:
         with self._database.reading() as connection:
             row = connection.execute(select(exchanges).where(exchanges.c.idempotency_key == key)).first()
         return exchange_of(row) if row else None
+
+
+def storable(row: Values) -> Values:
+    """The row as both databases can keep it: of all its texts, only an address that was told by a client can be none."""
+    return tuple(map(text_of, row)) if NO_TEXT in row[PATH] else row
 
 
 def bounded(found: list[tuple[str, int]], limit: int) -> list[str]:

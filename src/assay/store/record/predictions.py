@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, Row, String, Table, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    Row,
+    ScalarSelect,
+    String,
+    Table,
+    func,
+    select,
+)  # fmt: skip
 
 from assay.domain.prediction import Role
 from assay.store.database import Database, Id, metadata
-from assay.store.paging import Page, Window, page_of, window
+from assay.store.paging import LAST_ID, Page, Span, Window, first_id, span
+from assay.store.record.walking import LOOK_BACK, Look, Part, Walk, conditions, page_of_look
+
+__all__ = ["BATCH", "COLUMNS", "Asked", "Given", "Predictions", "Recorded", "first_id", "predictions"]
 
 predictions = Table(
     "predictions", metadata,
@@ -29,9 +47,8 @@ predictions = Table(
 )  # fmt: skip
 
 COLUMNS: tuple[str, ...] = tuple(predictions.columns.keys())
-LOOK_BACK = (
-    20_000  # rows of all models that are looked at for the newest of one: no index but the ids', and no full scan
-)
+BATCH = 1_000
+VERSION = (predictions.c.model, predictions.c.version, predictions.c.role)  # in this order in their index
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,13 +97,16 @@ class Predictions:
         role: str | None = None, exchange: str | None = None,
     ) -> Page[Recorded]:  # fmt: skip
         """The newest first."""
-        query = window(select(predictions), predictions.c, asked)
-        given = {"model": model, "version": version, "role": role, "exchange": exchange}
-        for name, value in given.items():
-            if value is not None:
-                query = query.where(predictions.c[name] == value)
+        wanted = {"model": model, "version": version, "role": role}
+        given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         with self._database.reading() as connection:
-            return page_of([recorded_of(row) for row in connection.execute(query)], asked)
+            walk = Walk(connection, predictions)
+            if exchange is not None:
+                look = _of_exchange(connection, exchange, given, asked)
+            else:
+                look = walk.between(_parts(connection, given, span(asked).high) if given else [Part()], asked)
+            entries = [recorded_of(row) for row in walk.rows(select(predictions), look.ids)]
+        return page_of_look(look, entries, asked)
 
     def find(self, prediction: str) -> Recorded | None:
         """One prediction by its id."""
@@ -95,12 +115,10 @@ class Predictions:
         return recorded_of(row) if row else None
 
     def newest_questions(self, model: str, count: int) -> list[Recorded]:
-        """The newest answers to `count` different questions on the model, of the last rows that are looked at."""
-        newest = select(predictions).order_by(predictions.c.id.desc()).limit(LOOK_BACK).subquery()
-        query = select(newest).where(newest.c.model == model, newest.c.role == "answer").order_by(newest.c.id.desc())
+        """The newest answers to `count` different questions on the model, of its last answers that are looked at."""
         found: dict[str, Recorded] = {}
         with self._database.reading() as connection:
-            for row in connection.execute(query):
+            for row in _newest_answers(connection, model):
                 if len(found) == count:
                     break
                 if row.question not in found:
@@ -108,20 +126,27 @@ class Predictions:
         return list(found.values())
 
     def given(self, model: str, *, since: int, until: int, limit: int) -> list[Given]:
-        """The newest answers of the model between two times, at most `limit` and only of the last rows looked at."""
-        within = select(predictions).where(predictions.c.id >= first_id(since), predictions.c.id < first_id(until))
-        newest = within.order_by(predictions.c.id.desc()).limit(LOOK_BACK).subquery()
-        columns = [newest.c[name] for name in Given.__struct_fields__]
-        query = select(*columns).where(newest.c.model == model, newest.c.role == "answer")
+        """The newest answers of the model between two times, at most `limit`."""
+        query = select(predictions.c.id, *(predictions.c[name] for name in Given.__struct_fields__))
+        among = Span(first_id(since), first_id(until))
         with self._database.reading() as connection:
-            return [Given(*row) for row in connection.execute(query.order_by(newest.c.id.desc()).limit(limit))]
+            parts = _parts(connection, {"model": model, "role": "answer"}, among.high)
+            walk = Walk(connection, predictions)
+            return [Given(*tuple(row)[1:]) for row in walk.rows(query, walk.merged(parts, among, limit).ids)]
 
     def asked(self, model: str, *, after: str, limit: int) -> list[Asked]:
         """At most `limit` questions on the model with their answers, the oldest first, whose ids come after this one."""
         columns = [predictions.c[name] for name in Asked.__struct_fields__]
-        query = select(*columns).where(predictions.c.id > after, predictions.c.model == model)
+        found: list[Asked] = []
         with self._database.reading() as connection:
-            return [Asked(*row) for row in connection.execute(query.order_by(predictions.c.id).limit(limit))]
+            while len(found) < limit:
+                look = select(*columns, predictions.c.model).where(predictions.c.id > after).order_by(predictions.c.id)
+                rows = connection.execute(look.limit(BATCH)).all()
+                found += [Asked(*row[:-1]) for row in rows if row.model == model]
+                if len(rows) < BATCH:
+                    break
+                after = rows[-1].id
+        return found[:limit]
 
     def count(self, model: str, *, after: str) -> int:
         """How many predictions of the model have ids that come after this one."""
@@ -130,14 +155,62 @@ class Predictions:
             return int(connection.execute(query).scalar_one())
 
 
-def first_id(at: int) -> str:
-    """The id before which all ids of earlier milliseconds come, for a time in microseconds."""
-    return f"{max(0, at) // 1000:012x}" + "0" * 20
-
-
 def recorded_of(row: Row[Any]) -> Recorded:
     """The noun of a row."""
     kept = dict(row._mapping)
     for name in ("question", "answer"):
         kept[name] = msgspec.Raw(kept[name].encode())
     return Recorded(**kept)
+
+
+def _parts(connection: Connection, given: dict[str, Any], high: str) -> Iterator[Part]:
+    """The parts of the index by model, version and role that hold what is given, each with its newest id before `high`.
+
+    One seek leads from a part to the one before it: there are few, however many rows they have.
+    """
+    first = select(*VERSION).order_by(*_descending(predictions)).limit(1)
+    if "model" in given:
+        first = first.where(predictions.c.model == given["model"])
+    known = select(first.subquery()).cte("known", recursive=True)
+    one, other = predictions.alias("one"), predictions.alias("other")
+    same = (other.c.model == known.c.model, other.c.version == known.c.version)
+    seeks = [_last(other, *same, other.c.role < known.c.role), _last(other, same[0], other.c.version < known.c.version)]
+    if "model" not in given:
+        seeks.append(_last(other, other.c.model < known.c.model))
+    before = select(*(one.c[column.name] for column in VERSION))
+    every = known.union_all(before.select_from(known.join(one, one.c.id == func.coalesce(*seeks))))
+    within = (other.c[column.name] == every.c[column.name] for column in VERSION)
+    query = select(*every.c, _last(other, *within, other.c.id < high))
+    for *values, last in connection.execute(query.where(*(every.c[name] == value for name, value in given.items()))):
+        if last is not None:
+            yield Part(VERSION, tuple(values), newest=last)
+
+
+def _last(table: Any, *where: ColumnElement[bool]) -> ScalarSelect[Any]:
+    return select(table.c.id).where(*where).order_by(*_descending(table)).limit(1).scalar_subquery()
+
+
+def _descending(table: Any) -> list[ColumnElement[Any]]:
+    return [table.c[column.name].desc() for column in (*VERSION, predictions.c.id)]
+
+
+def _of_exchange(connection: Connection, exchange: str, given: dict[str, Any], asked: Window) -> Look:
+    # sums keep planners from every index but that of the exchanges, which have few rows each
+    among, ids = span(asked), predictions.c.id + ""
+    query = select(predictions.c.id).where(predictions.c.exchange == exchange, ids >= among.low, ids < among.high)
+    for name, value in given.items():
+        query = query.where((predictions.c[name] + (0 if name == "version" else "")) == value)
+    where = conditions(asked)
+    query = query.where(*(where(predictions.c) if where else ())).order_by(ids.desc()).limit(asked.limit + 1)
+    return Look(list(connection.execute(query).scalars()))
+
+
+def _newest_answers(connection: Connection, model: str) -> Iterator[Row[Any]]:
+    walk, high = Walk(connection, predictions), LAST_ID
+    for _ in range(0, LOOK_BACK, BATCH):
+        parts = _parts(connection, {"model": model, "role": "answer"}, high)
+        ids = walk.merged(parts, Span("", high), BATCH).ids
+        yield from walk.rows(select(predictions), ids)
+        if len(ids) < BATCH:
+            return
+        high = ids[-1]

@@ -79,6 +79,6 @@ class Recorder:
                 entry.error = Unstorable(f"The record of this exchange cannot be stored: {refused}.")
 
     def _write(self, group: list[Entry]) -> None:
-        asked = [entry.exchange for entry in group if entry.exchange is not None]
+        asked = [exchanges.storable(entry.exchange) for entry in group if entry.exchange is not None]
         answered = [row for entry in group for row in entry.predictions]
         self._writer.write(asked, answered)

@@ -20,6 +20,7 @@ from assay.web.keeping.crew import Crew, Departing
 from assay.web.keeping.ears import Ears
 from assay.web.keeping.notice import Notice
 from assay.web.keeping.reload import Reload
+from assay.web.keeping.saying import Saying
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 TOLD = (*STOPS, signal.SIGHUP)
@@ -56,7 +57,7 @@ class Supervisor:
                 self._told(number)
         (Path(self._plan.home) / "serve.json").unlink(missing_ok=True)
         if self._failed:
-            sys.stderr.write(f"error: {self._failed}\n")
+            Saying().write(f"error: {self._failed}\n")
         return 1 if self._failed or self._departing.ended else 0
 
     def _told(self, number: int) -> None:
@@ -177,8 +178,7 @@ class Supervisor:
 
 def say(event: str, **facts: Any) -> None:
     """A line of the log, in the shape of all others."""
-    sys.stderr.write(json.dumps({**facts, "event": event, "level": "info", "timestamp": iso(now_us())}) + "\n")
-    sys.stderr.flush()
+    Saying().write(json.dumps({**facts, "event": event, "level": "info", "timestamp": iso(now_us())}) + "\n")
 
 
 def main() -> int:
