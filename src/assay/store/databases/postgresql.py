@@ -32,7 +32,7 @@ CHANNEL = "assay"
 CONNECTING: dict[str, Any] = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000, "client_encoding": "utf8", "application_name": "assay",
-    "prepare_threshold": None,  # a plan that was kept does not outlive a migration, nor another session behind a pool
+    "prepare_threshold": None,  # a plan that was kept does not outlive a migration, nor a pooler between
 }  # fmt: skip
 
 
