@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from assay.app import Assay
+from assay.app import Assay, working
 from assay.clock import new_id, now_us
 from assay.domain.job import ENDED, Job
+from assay.errors import StoreUnavailable
 from tests import tiny
 from tests.promises.servers import environment
 
@@ -102,6 +103,19 @@ def test_what_cannot_be_done_fails_with_the_reason(assay: Assay, arguments: Any,
         done = ended(assay, order(assay, arguments=arguments))
     assert (done.state, done.code, done.attempts) == ("failed", code, 1)
     assert said in done.error
+
+
+def test_a_job_that_loses_the_store_does_not_end_by_that(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_told: Any) -> dict[str, Any]:
+        raise StoreUnavailable("It is away.")
+
+    monkeypatch.setitem(working.VERBS, "train", train)
+    monkeypatch.setattr(os, "nice", lambda _more: 0)  # this process is not the job's
+    job = order(assay)
+    claimed = assay.jobs.claim("somebody", ("train",), 60.0)
+    assert claimed is not None and claimed.token is not None
+    assert working.do(assay.application.folder, {"home": assay.home}, job.id, claimed.token) == 1
+    assert assay.jobs.find(job.id).state == "running"  # its worker sees how the process ended, and gives it back
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_job_back(assay: Assay) -> None:

@@ -19,7 +19,7 @@ from assay.app import Assay
 from assay.app.looking import Duties
 from assay.clock import ticks_us
 from assay.domain.job import Ending, Job
-from assay.errors import AssayError, LeaseLost
+from assay.errors import AssayError, LeaseLost, StoreUnavailable
 from assay.jobs.worker import Worker
 from assay.logs import configure_log
 from assay.settings import concealed
@@ -100,7 +100,7 @@ def work(folder: Path, told: dict[str, Any], until: Callable[[Callable[[], None]
 
 
 def do(folder: Path, told: dict[str, Any], job_id: str, token: str) -> int:
-    """Does one job in this process; 0 where it ended, whatever its outcome, or where it is no longer ours."""
+    """Does one job in this process; 0 where it ended, whatever its outcome, or is no longer ours, 1 where the store was lost."""
     os.nice(NICENESS)  # whoever asks is served before whoever learns
     assay = Assay.at(folder, **told)
     if "no-fence" not in assay.settings.unsafe:
@@ -113,6 +113,9 @@ def do(folder: Path, told: dict[str, Any], job_id: str, token: str) -> int:
             assay.jobs.finish(connection, job_id, token, **outcome)
     except LeaseLost:
         log.warning("lease_lost", job=job_id)
+    except StoreUnavailable as away:
+        log.warning("job_cut_off", job=job_id, reason=str(away))
+        return 1
     finally:
         assay.close()
     return 0
@@ -147,7 +150,7 @@ def _outcome(assay: Assay, job: Job) -> Ending:
     report = Report(assay, job)
     try:
         return {"state": "succeeded", "result": VERBS[job.verb](assay, job, report)}
-    except LeaseLost:
+    except (LeaseLost, StoreUnavailable):  # no fault of the job's: whoever has it next may be luckier
         raise
     except AssayError as failed:
         return {"state": "failed", "code": failed.code, "error": str(failed)[:LONGEST_ERROR]}
