@@ -14,6 +14,7 @@ from assay.app import Assay
 from assay.errors import BadCursor, NothingReleased, QuestionInvalid, VersionNotFound, VersionRejected
 from assay.store.paging import Window
 from assay.store.record.recorder import Entry
+from assay.store.record.walking import LOOKS
 from assay.training.run import Plan
 from tests import rows, tiny
 
@@ -166,6 +167,13 @@ def test_the_log_is_paged_by_the_last_entry_seen(assay: Assay) -> None:
     assert [one.path for one in assay.log(path="/1", limit=3)] == ["/1"] * 3
     with pytest.raises(BadCursor):
         assay.log(before="nonsense")
+
+
+def test_the_log_finds_what_is_seldom_in_the_record(assay: Assay) -> None:
+    paths = ["/seldom", *["/often"] * (LOOKS[-1] + 50)]
+    assay.recorder.record([Entry(rows.exchange_values(id=f"{i:032x}", path=path), []) for i, path in enumerate(paths)])
+    assert [one.path for one in assay.log(path="/seldom", limit=3)] == ["/seldom"]
+    assert assay.log(path="/never", limit=3) == []
 
 
 def test_the_store_is_opened_with_every_commit_synced_unless_told_otherwise(assay: Assay, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""P29: what is read from files of rows and from the command line is counted."""
+"""P29: what is read from files of rows, from the command line and from the record is counted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,15 @@ from assay.domain.given.upload import Format
 from assay.errors import DataInvalid, StorageFull
 from assay.sources import columnar, decoding, delimited, lines
 from assay.sources.files import read_file
+from assay.store import schema
+from assay.store.databases import open_database
 from assay.store.files.quarantine import check_room
+from assay.store.paging import Window
+from assay.store.record.exchanges import Exchanges
+from assay.store.record.recorder import Entry, Recorder
 from tests.promises.limits import head, limit, tries
 from tests.promises.servers import APPLICATION, Server, copy_of, start
+from tests.rows import exchange_values
 
 ROW: dict[str, Any] = {"carat": 1.0, "depth": 61.0, "cut": "Ideal", "color": "E", "price": 1000}
 GOOD = ",".join(map(str, ROW.values()))
@@ -174,3 +181,22 @@ def test_an_argument(name: str, told: Any, tmp_path: Path) -> None:
     assert assay_(*told(tmp_path, limit(name)))[0] == 1
     status, said = assay_(*told(tmp_path, limit(name) + 1))
     assert status == 2 and re.search(r"Usage: assay|Error:", said)
+
+
+# ---- from the record
+
+
+@tries("looked-at")
+def test_exchanges_that_a_page_looks_at(tmp_path: Path) -> None:
+    most = limit("looked-at")
+    with closing(open_database(tmp_path / "assay.db")) as database:
+        schema.upgrade(database)
+        with closing(Recorder(database)) as recorder:
+            paths = ["/seldom", *["/often"] * (most - 1)]
+            recorder.record([Entry(exchange_values(path=path), []) for path in paths])
+            page = Exchanges(database).page
+            assert [one.path for one in page(Window(), path="/seldom").entries] == ["/seldom"]
+            recorder.record([Entry(exchange_values(path="/often"), [])])
+        found = page(Window(), path="/seldom")
+        assert found.entries == [] and found.next_cursor is not None
+        assert [one.path for one in page(Window(cursor=found.next_cursor), path="/seldom").entries] == ["/seldom"]

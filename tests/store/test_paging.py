@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table, create_engin
 
 from assay.clock import new_id
 from assay.errors import BadCursor
-from assay.store.paging import Page, Window, cursor_of, page_of, read_cursor, window
+from assay.store.paging import LAST_ID, Page, Window, cursor_of, first_id, page_of, read_cursor, span, window
 
 things = Table("things", MetaData(), Column("id", String(32), primary_key=True), Column("at", BigInteger))
 
@@ -86,3 +86,20 @@ def test_a_cursor_holds_nothing_that_an_address_would_change() -> None:
         set(cursor_of(new_id())) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         for _ in range(50)
     )
+
+
+@given(at=st.integers(0, 2**52), since=st.integers(0, 2**52), late=st.integers(-999_999, 59_000_000))
+def test_the_ids_of_a_window_are_all_that_its_times_may_have(at: int, since: int, late: int) -> None:
+    one = f"{max(0, at + late) // 1000:012x}7{at:019x}"
+    low, high = span(Window(since=since))
+    assert at < since or low <= one < high
+    low, high = span(Window(until=since))
+    assert at >= since or low <= one < high
+
+
+def test_a_cursor_narrows_a_window(entry: str = f"{5:012x}{7:020x}") -> None:
+    assert span(Window()) == ("", LAST_ID)
+    assert span(Window(cursor=cursor_of(entry))) == ("", entry)
+    assert span(Window(cursor=cursor_of(entry), until=0)).high == min(entry, first_id(60_000_000))
+    with pytest.raises(BadCursor):
+        span(Window(cursor="x"))

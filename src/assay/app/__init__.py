@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from assay.training.run import Plan, Run
 
 
+LOOKS = 20  # at the record, for what is seldom in it
+
+
 class Assay:
     """One application and its home: the parts, joined. Every verb of the product is a method or a part's method."""
 
@@ -162,7 +165,13 @@ class Assay:
         if not 1 <= limit <= MAX_LIMIT:
             raise ParameterInvalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
         cursor = None if before is None else cursor_of(before)
-        return self.exchanges.page(Window(limit=limit, cursor=cursor), path=path).entries
+        found: list[Exchange] = []
+        for _ in range(LOOKS):
+            page = self.exchanges.page(Window(limit=limit - len(found), cursor=cursor), path=path)
+            found, cursor = found + page.entries, page.next_cursor
+            if cursor is None or len(found) == limit:
+                break
+        return found
 
     def close(self) -> None:
         """Gives everything back."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BY = "retention"
 LOOK_US = 1_000_000
-PAUSES = 4  # times as long as a chunk took
+PAUSES = 6  # times as long as a chunk took
 log = structlog.get_logger("assay")
 
 

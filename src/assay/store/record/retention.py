@@ -17,7 +17,7 @@ from assay.store.record.predictions import predictions
 DAY_US = 86_400_000_000
 # How much longer deleting may take than finding what is to be deleted: the rest, the disk's part above all, is nothing
 # that a smaller chunk would spare.
-AIM_US = 2_000
+AIM_US = 1_000
 SMALLEST, LARGEST = 20, 5_000
 CHECKPOINT_EVERY = 8  # chunks
 

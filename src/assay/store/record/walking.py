@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, fu
 from assay.store.paging import EARLIER_US, LAST_ID, LATER_US, Kept, Page, Span, Window, cursor_of, first_id, span
 
 LOOK_BACK = 20_000
-LOOKS = (500, LOOK_BACK)  # mostly the shorter one finds enough
+LOOKS = (500, 3_000, 10_000)  # entries that a page looks at, at most the last of them; mostly the first finds enough
 ROWS = 1_000  # that are fetched at once
 TOLD = ("id", "at", "method", "path", "status")  # what conditions may be about
 Conditions = Callable[[Any], list[ColumnElement[bool]]]  # of a table's columns
@@ -81,10 +81,10 @@ class Walk:
         choose = self._chosen_one_by_one if part.columns else self._chosen_at_once
         look = Look([])
         for most in LOOKS:
-            look = choose(part, among, most, where)
-            if look.upto is None or len(look.ids) >= limit:
+            look = choose(part, among, most, where, limit)
+            if look.upto is None:
                 break
-        return Look(look.ids[:limit], None if len(look.ids) >= limit else look.upto)
+        return look
 
     def rows(self, query: Select[Any], ids: list[str]) -> Iterator[Row[Any]]:
         """The rows of these ids, in their order; one that is gone by now is left out."""
@@ -93,19 +93,21 @@ class Walk:
             known = {row.id: row for row in self._connection.execute(query.where(self._table.c.id.in_(some)))}
             yield from (known[one] for one in some if one in known)
 
-    def _chosen_at_once(self, part: Part, among: Span, most: int, where: Conditions) -> Look:
+    def _chosen_at_once(self, part: Part, among: Span, most: int, where: Conditions, limit: int) -> Look:
         entries = self._entries(part, among, most, *TOLD).subquery()
-        good = select(entries.c.id).where(*where(entries.c)).order_by(entries.c.id.desc())
+        good = select(entries.c.id).where(*where(entries.c)).order_by(entries.c.id.desc()).limit(limit)
         ids = list(self._connection.execute(good).scalars())
+        if len(ids) == limit:
+            return Look(ids)
         count, last = self._connection.execute(select(func.count(), func.min(entries.c.id))).one()
         return Look(ids, last if count == most else None)
 
-    def _chosen_one_by_one(self, part: Part, among: Span, most: int, where: Conditions) -> Look:
+    def _chosen_one_by_one(self, part: Part, among: Span, most: int, where: Conditions, limit: int) -> Look:
         """Only rows between the two ids are read: those of what is seldom lie far apart."""
         ids = list(self._connection.execute(self._entries(part, among, most, "id")).scalars())
         within = [one for one in ids if one >= among.low]
         good = [row.id for row in self.rows(select(self._table.c.id).where(*where(self._table.c)), within)]
-        return Look(good, within[-1] if len(within) == most else None)
+        return Look(good[:limit], within[-1] if len(within) == most and len(good) < limit else None)
 
     def _entries(self, part: Part, among: Span, most: int, *names: str) -> Select[Any]:
         """Entries of an index, the newest first.
