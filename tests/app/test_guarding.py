@@ -18,6 +18,7 @@ from assay.clock import new_id, now_us
 from assay.domain.model import Model
 from assay.domain.releases.verdict import Verdict
 from assay.errors import VersionRejected
+from assay.releasing.prove import body_of
 from assay.store.record.recorder import Entry
 from tests import rows, tiny
 
@@ -40,12 +41,16 @@ def id_at(at: int) -> str:
     return f"{at // 1000:012x}{new_id()[12:]}"
 
 
-def answered(assay: Assay, version: int, values: Any, *, at: int, took_us: int = 6_000, path: str = PATH) -> None:
+def answered(
+    assay: Assay, version: int, values: Any, *, at: int, took_us: int = 6_000, path: str = PATH, request: bytes = b"{}"
+) -> None:  # fmt: skip
     """So many recorded answers of a version with their exchanges, at a time and the milliseconds after it."""
     entries = []
     for place, value in enumerate(values):
         when = at + 1000 * place
-        exchange = rows.exchange_values(id=id_at(when), at=when, path=path)
+        exchange = rows.exchange_values(
+            id=id_at(when), at=when, path=path, request=request, request_size=len(request)
+        )  # fmt: skip
         given = rows.prediction_values(
             id=id_at(when), at=when, version=version, value=float(value), answer=repr(float(value)), took_us=took_us,
             exchange=exchange[0],
@@ -98,6 +103,16 @@ def test_a_version_whose_answers_are_doubled_is_rolled_back_with_the_reason(assa
     assert verdict.evidence["since"]["values"]["0.5"] > 1.7 * verdict.evidence["before"]["values"]["0.5"]
     assert look(assay) == []
     assert rules(assay) == tiny.LINEAR
+
+
+def test_what_a_proof_asks_over_and_over_says_nothing(assay: Assay) -> None:
+    at = switched(assay, age_s=20)
+    answered(assay, tiny.LINEAR, prices(300), at=at - 5 * S)
+    proof = body_of(assay.loader.manifest(assay.version("stone", tiny.ROUGH)).golden.questions)
+    answered(assay, tiny.ROUGH, 2 * prices(300, seed=1), at=at + S, request=proof)
+    assert look(assay) == []
+    answered(assay, tiny.ROUGH, 2 * prices(300, seed=1), at=at + 2 * S, request=proof + b" ")
+    assert [verdict.outcome for verdict in look(assay)] == ["failed"]
 
 
 def test_a_version_that_fails_is_rolled_back(assay: Assay) -> None:

@@ -14,6 +14,8 @@ from assay.domain.releases.rollout import Rollout
 from assay.domain.releases.verdict import Verdict
 from assay.errors import AssayError
 from assay.releasing.guard import Seen, compare
+from assay.releasing.prove import body_of
+from assay.store.record.predictions import Given
 
 if TYPE_CHECKING:
     from assay.app import Assay
@@ -113,6 +115,8 @@ def _seen(assay: Assay, model: Guarded, rollout: Rollout, until: int) -> tuple[S
     before = [one for one in given if one.version != rollout.version]
     given = assay.predictions.given(model.name, since=rollout.at, until=until, limit=WINDOW)
     since = [one for one in given if one.version == rollout.version]
+    proofs = _proofs(assay, rollout, before + since)
+    before, since = ([one for one in side if one.exchange not in proofs] for side in (before, since))
     asked_in = [one.exchange for one in (before[:ROUTES] + since[:ROUTES]) if one.exchange is not None]
     prefix, own = f"/v1/models/{model.name}/", assay.exchanges.paths(asked_in)
     statuses = [
@@ -128,6 +132,18 @@ def _seen(assay: Assay, model: Guarded, rollout: Rollout, until: int) -> tuple[S
         for found, answers in zip(statuses, (before, since), strict=True)
     ]  # fmt: skip
     return sides[0], sides[1]
+
+
+def _proofs(assay: Assay, rollout: Rollout, given: list[Given]) -> set[str]:
+    """The exchanges in which `assay promote --prove` asked: always the same questions, which say nothing about the others."""
+    bodies = []
+    for number in (rollout.version, rollout.previous):
+        try:
+            golden = assay.loader.manifest(assay.version(rollout.model, number)).golden
+        except AssayError:
+            continue
+        bodies.append(body_of(golden.questions))
+    return assay.exchanges.asking(list({one.exchange for one in given if one.exchange is not None}), bodies)
 
 
 def _told(seen: Seen) -> dict[str, Any]:

@@ -57,6 +57,11 @@ class _Seen:
     trouble: list[str] = field(default_factory=list)
 
 
+def body_of(questions: Sequence[Mapping[str, Any]]) -> bytes:
+    """What is asked in each request, by which requests of a proof are known in the record."""
+    return msgspec.json.encode(list(questions))
+
+
 class Prober:
     """Asks one list of questions over and over. `right` holds what each version answers to them, by its number."""
 
@@ -66,7 +71,7 @@ class Prober:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._path = f"/v1/models/{model}/predict"
-        self._body = msgspec.json.encode(list(questions))
+        self._body = body_of(questions)
         self._right = right
         self._stopping = threading.Event()
 

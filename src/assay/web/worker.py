@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 
 from assay.clock import ticks_us
+from assay.errors import AssayError
 from assay.settings import settings_faults
 from assay.web.control import make_api
 from assay.web.door import Door
@@ -170,6 +171,8 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
     except Exception as failed:
         faults = settings_faults(failed) if isinstance(failed, ValueError) else []
         report(supervised.reporting, refused=" ".join(faults) or str(failed) or type(failed).__name__)
+        if faults or isinstance(failed, AssayError):  # all has been said
+            return 1
         raise
     if process.assay.database.kind == "sqlite":
         process.shelf.record_at = process.assay.home

@@ -39,7 +39,7 @@ def test_a_look_deletes_what_is_old_and_notes_it_when_it_is_through(tmp_path: Pa
         assert len(assay.predictions.page(Window(limit=1_000)).entries) == before + 10
         (noted,) = notes(assay)
         assert (noted.by, noted.subject, noted.reason) == ("retention", "record", "older than 2 days")
-        assert noted.after == {"exchanges": 1, "predictions": 100}
+        assert noted.after == {"exchanges": 1, "predictions": 100, "outcomes": 0}
 
 
 def test_a_look_ends_in_time_and_the_next_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_look_ends_in_time_and_the_next_goes_on(tmp_path: Path, monkeypatch: p
             duty.look()
             looks += 1
         assert looks > 3
-        assert notes(assay)[0].after == {"exchanges": 1, "predictions": 200}
+        assert notes(assay)[0].after == {"exchanges": 1, "predictions": 200, "outcomes": 0}
 
 
 def test_a_worker_notes_no_more_than_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

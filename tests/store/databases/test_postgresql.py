@@ -151,9 +151,13 @@ def refusals(url: str, kind: str) -> str:
         return f"{here.rpartition(':')[0]}:{free.getsockname()[1]}/{name_of(url)}"
 
 
-@pytest.mark.parametrize("kind", ["password", "user", "database", "name", "port"])
-def test_where_the_server_cannot_be_asked_it_is_said_without_who_asks_and_where(url: str, kind: str) -> None:
-    with pytest.raises(StoreUnavailable, match="cannot be reached") as refused:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("password", "refuses the login"), ("user", "refuses the login"), ("database", "no such database"),
+     ("name", "cannot be reached"), ("port", "cannot be reached")],
+)  # fmt: skip
+def test_where_the_server_cannot_be_asked_it_is_said_without_who_asks_and_where(url: str, kind: str, said: str) -> None:
+    with pytest.raises(StoreUnavailable, match=said) as refused:
         Postgresql(refusals(url, kind))
     assert not [secret for secret in SECRETS if secret in str(refused.value)]
 

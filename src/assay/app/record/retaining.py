@@ -54,7 +54,7 @@ class Retaining:
         first = ended and not self._noted
         if not first and now - self._since < DAY_US:
             return
-        told = {"exchanges": 0, "predictions": 0} | dict(self._deleted)
+        told = {"exchanges": 0, "predictions": 0, "outcomes": 0} | dict(self._deleted)
         with self._assay.database.writing() as connection:
             note(connection, "retention", "record", by=BY, reason=f"older than {self._days:g} days", after=told)
         log.info("record_retained", **told)

@@ -115,6 +115,8 @@ def _either(need: Need, other: Need | None) -> Need:
 def _copy(file: Path, draft: Path) -> str:
     """Copies, syncs, and returns the sha256 of what was copied."""
     found = sha256()
+    if not file.is_file():  # to read a pipe would take for ever
+        raise FileNotFoundError(file)
     with file.open("rb") as source:
         draft.parent.mkdir(exist_ok=True, mode=0o700)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

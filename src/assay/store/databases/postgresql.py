@@ -186,9 +186,21 @@ def _translating() -> AbstractContextManager[None]:
     return translating(_said)
 
 
+# by words of what the server or the driver says, of which some hold names and addresses
+REFUSALS = (
+    ("does not exist", "There is no such database, or no such user: create it first."),
+    ("authentication failed", "The database refuses the login."),
+    ("pg_hba.conf", "The database refuses logins from here, or without encryption."),
+    ("FATAL", "The database lets nobody in at the moment."),
+)
+UNREACHED = "The database cannot be reached: see host and port; a sign such as @ in a password is written %40."
+
+
 def _said(failed: Exception) -> str:
     """What of an error may be told: never where the database is, nor as whom it is asked."""
     if isinstance(failed, DBAPIError) and isinstance(failed.orig, psycopg.Error):
         told = failed.orig.diag.message_primary
-        return f"The database refused: {told}." if told else "The database cannot be reached, or refuses the login."
+        if told:
+            return f"The database refused: {told}."
+        return next((said for words, said in REFUSALS if words in str(failed.orig)), UNREACHED)
     return "The database has no connection to spare."

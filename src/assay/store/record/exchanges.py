@@ -34,6 +34,7 @@ exchanges = Table(
 )  # fmt: skip
 
 PAGE_BYTES = 8 << 20
+CHUNK = 500
 REFUSED = 400  # statuses from here on have an index
 COLUMNS: tuple[str, ...] = tuple(exchanges.columns.keys())
 PATH = COLUMNS.index("path")
@@ -80,6 +81,17 @@ class Exchanges:
         query = select(exchanges.c.path).where(exchanges.c.id.in_(exchanges_of)).distinct()
         with self._database.reading() as connection:
             return set(connection.execute(query).scalars())
+
+    def asking(self, exchanges_of: list[str], bodies: list[bytes]) -> set[str]:
+        """Those of these exchanges that asked just this, in one of the bodies."""
+        found: set[str] = set()
+        sizes = {len(body) for body in bodies}
+        with self._database.reading() as connection:
+            for at in range(0, len(exchanges_of), CHUNK):
+                mine = (exchanges.c.id.in_(exchanges_of[at : at + CHUNK]), exchanges.c.request_size.in_(sizes))
+                rows = connection.execute(select(exchanges.c.id, exchanges.c.request).where(*mine))
+                found |= {str(id) for id, request in rows if bytes(request) in bodies}
+        return found
 
     def statuses(self, prefix: str, others: set[str], *, since: int, until: int, limit: int) -> list[int]:
         """The newest statuses between two times of what the ruling version was asked below the prefix, or at other addresses.

@@ -12,6 +12,7 @@ from assay.store.database import Database
 from assay.store.databases.library import WAL_RESET_FIXED, library
 from assay.store.paging import LAST_ID, Span, first_id
 from assay.store.record.exchanges import exchanges
+from assay.store.record.outcomes import outcomes
 from assay.store.record.predictions import predictions
 
 DAY_US = 86_400_000_000
@@ -38,7 +39,7 @@ class Old(NamedTuple):
 
 
 class Retention:
-    """Deletes old exchanges and predictions, the oldest first.
+    """Deletes old exchanges, predictions and outcomes, the oldest first.
 
     Any number may be at work, on any hosts: each chunk is decided in the one turn to write, so that nothing is deleted
     twice, and whoever sees that another is at work leaves it to that.
@@ -47,7 +48,7 @@ class Retention:
     def __init__(self, database: Database, keep_us: int) -> None:
         self._database = database
         self._keep_us = keep_us
-        self._sweeps = [_Sweep(database, table) for table in (predictions, exchanges)]
+        self._sweeps = [_Sweep(database, table) for table in (predictions, exchanges, outcomes)]
         self._left: list[_Sweep] = []
         self._old = Old("", "")
         self._chunks = 0
@@ -62,7 +63,7 @@ class Retention:
         self._left = list(self._sweeps)
 
     def chunk(self) -> Deleted | None:
-        """Deletes a little, of both tables in turns; None where there is nothing left to do. Raises StoreUnavailable."""
+        """Deletes a little, of each table in turns; None where there is nothing left to do. Raises StoreUnavailable."""
         while self._left:
             sweep = self._left.pop(0)
             deleted = sweep.chunk(self._old)
