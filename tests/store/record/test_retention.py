@@ -8,14 +8,18 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, insert, select
 
 from assay.clock import now_us
+from assay.domain.outcome import Outcome
 from assay.store.database import Database
 from assay.store.databases import open_database
+from assay.store.paging import Window
 from assay.store.record import retention
 from assay.store.record.exchanges import exchanges
+from assay.store.record.outcomes import Outcomes, outcomes
 from assay.store.record.predictions import predictions
 from assay.store.record.recorder import Entry, Recorder
 from assay.store.record.retention import DAY_US, Retention
@@ -88,6 +92,21 @@ def test_everything_old_goes_and_nothing_young(aged: Database) -> None:
     assert left(aged) == (YOUNG, YOUNG)
     work.begin()
     assert finish(work) == {"exchanges": 0, "predictions": 0}
+
+
+def test_what_was_told_long_ago_goes_too(aged: Database) -> None:
+    told = [msgspec.structs.asdict(outcome(at)) for at in (now_us() - KEEP_US - DAY_US, now_us() - DAY_US // 2)]
+    with aged.writing() as connection:
+        connection.execute(insert(outcomes), told)
+    work = Retention(aged, KEEP_US)
+    work.begin()
+    while work.chunk():
+        pass
+    assert [one.id for one in Outcomes(aged).page(Window()).entries] == [told[1]["id"]]
+
+
+def outcome(at: int) -> Outcome:
+    return Outcome(id=id_at(at, 0), at=at, prediction="p", model="stone", version=1, value=1.0, observed_at=at)
 
 
 def test_the_oldest_go_first_and_chunks_grow_while_they_are_quick(aged: Database) -> None:
