@@ -13,7 +13,13 @@ SERVING = frozenset(
     f"assay.serving.{name}" for name in "batch engines.compiled explain engines.hosts loaded predict similar".split()
 )
 HEAVY_BY_NATURE = frozenset(
-    {"assay.app.comparing", "assay.app.keeping", "assay.app.learning", "assay.store.files.formats", "assay.store.schema.env"}
+    {
+        "assay.app.comparing",
+        "assay.app.keeping",
+        "assay.app.learning",
+        "assay.store.files.formats",
+        "assay.store.schema.env",
+    }
 )
 
 REPORT = """

@@ -80,6 +80,6 @@ def _asked(address: str, server: subprocess.Popen[bytes], log: Path) -> bytes:
             with urllib.request.urlopen(address, timeout=5) as answer:
                 body: bytes = answer.read()
                 return body
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # nobody listens yet, or whoever does is still loading
             time.sleep(0.1)
     pytest.fail(f"the server did not answer: {log.read_text()[-2000:]}")
