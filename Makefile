@@ -10,8 +10,10 @@ PLACE := $(VENV)/.place
 RUN   := $(VENV)/.run-ready
 DEV   := $(VENV)/.dev-ready
 PIP   := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
+# every extra but those whose builds differ by accelerator and weigh gigabytes
+LOCKED_EXTRAS := xgboost objectstore postgresql audio remote
 LOCK   = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-         --python-version 3.11 --all-extras --group build $(if $(UPGRADE),--upgrade)
+         --python-version 3.11 $(LOCKED_EXTRAS:%=--extra %) --group build $(if $(UPGRADE),--upgrade)
 
 # An environment whose Python is gone, or that was copied here from another place, is made anew.
 STALE := $(shell $(BIN)/python -c '' 2>/dev/null && [ "$$(cat $(PLACE) 2>/dev/null)" = "$$(cd $(VENV) && pwd -P)" ] || echo stale)

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from tests.architecture.tree import ROOT
 
 LOCKS = ("run", "dev")
+UNLOCKED = frozenset({"torch", "tensorflow"})  # whose builds differ by accelerator and weigh gigabytes
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
@@ -51,7 +52,8 @@ def declared() -> dict[str, list[Requirement]]:
     """What pyproject.toml asks for, by the lock files that must hold it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
-    extras = [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
+    optional = project["project"]["optional-dependencies"]
+    extras = [each for name, extra in optional.items() if name not in UNLOCKED for each in extra]
     run = [*project["project"]["dependencies"], *extras, *groups["build"], *project["build-system"]["requires"]]
     return {"run": [Requirement(each) for each in run], "dev": [Requirement(each) for each in [*run, *groups["dev"]]]}
 

@@ -1,0 +1,1 @@
+"""How good confidences are, as pure arithmetic: for whoever trains, releases or watches."""

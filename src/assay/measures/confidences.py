@@ -1,0 +1,112 @@
+"""Measures confidences of labels against what was there: each row has every label or not, and each is told with a confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Truth = NDArray[np.bool_]
+Told = NDArray[np.floating]
+Floats = NDArray[np.float64]
+
+SUREST = float(np.finfo(np.float32).eps)  # no confidence counts as surer than float32 can tell from 0 or 1
+
+
+def metrics(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -> dict[str, float]:
+    """The metrics over all labels, of truth bool [n, labels] and confidences float [n, labels].
+
+    `average_precision` is the mean over the labels that are there at least once; `precision`, `recall` and `f1` pool every
+    pair of row and label, told where the confidence is `threshold` or more; `log_loss` (nats) and `brier` are means over
+    all pairs; `error` is the share of rows whose labels told are not exactly those that are there. What is no number from
+    0 to 1 counts as 0, so that nobody gains by silence. A metric that is not defined for the rows is left out.
+    """
+    _fitting(truth, told, labels)
+    if not truth.size:
+        return {}
+    known = counted(told)
+    precise = average_precision(truth, known)
+    found = {"average_precision": float(np.nanmean(precise))} if truth.any() else {}
+    at = known >= threshold
+    return found | _at_threshold(truth, at) | _errors(truth, known) | {"error": float((at != truth).any(axis=1).mean())}
+
+
+def by_label(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -> dict[str, dict[str, float]]:
+    """The same for each label by its name, with the number of rows in which it is there ("rows"); `error` is its own share."""
+    _fitting(truth, told, labels)
+    known = counted(told)
+    precise = average_precision(truth, known)
+    found: dict[str, dict[str, float]] = {}
+    for place, label in enumerate(labels):
+        here, said = truth[:, place], known[:, place]
+        one = {"rows": float(here.sum())}
+        if here.any():
+            one["average_precision"] = float(precise[place])
+        if len(here):
+            at = said >= threshold
+            one |= _at_threshold(here, at) | _errors(here, said) | {"error": float((at != here).mean())}
+        found[label] = one
+    return found
+
+
+def average_precision(truth: Truth, told: Told) -> Floats:
+    """float64 [labels]: the area under precision over recall as a sum of steps, equal confidences being one step.
+
+    It is what scikit-learn's `average_precision_score` computes. NaN where a label is in no row.
+    """
+    steps = [_steps(truth[:, place : place + 1], told[:, place])[0] for place in range(truth.shape[1])]
+    return np.array(steps, np.float64)
+
+
+def across(truth: Truth, told: Told) -> Floats:
+    """float64 [labels, labels]: the average precision of the confidences of one label (column) for another's truth (row)."""
+    return np.stack([_steps(truth, told[:, place]) for place in range(told.shape[1])], axis=1)
+
+
+def covered(told: Told) -> NDArray[np.bool_]:
+    """bool [n, labels]: where there is a confidence at all, a number from 0 to 1."""
+    return np.asarray((told >= 0) & (told <= 1))  # false for what is no number
+
+
+def counted(told: Told) -> Floats:
+    """float64 [n, labels]: the confidences, 0 where there is none."""
+    return np.where(covered(told), told, 0.0).astype(np.float64)
+
+
+def _steps(truth: Truth, said: Told) -> Floats:
+    """float64 [labels]: the average precision of the same confidences [n] for each label's truth."""
+    if not len(said):
+        return np.full(truth.shape[1], np.nan)
+    order = np.argsort(-said, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(said[order])), len(said) - 1)  # the last place of each confidence
+    hits = np.cumsum(truth[order], axis=0)[ends]
+    gained = np.diff(hits, axis=0, prepend=0)
+    total = hits[-1]
+    return np.asarray((gained * (hits / (ends + 1)[:, None])).sum(axis=0) / np.where(total > 0, total, np.nan))
+
+
+def _at_threshold(truth: Truth, at: Truth) -> dict[str, float]:
+    right, told, there = int((truth & at).sum()), int(at.sum()), int(truth.sum())
+    found = {}
+    if told:
+        found["precision"] = right / told
+    if there:
+        found["recall"] = right / there
+    if told + there:
+        found["f1"] = 2 * right / (told + there)
+    return found
+
+
+def _errors(truth: Truth, known: Floats) -> dict[str, float]:
+    sure = np.clip(known, SUREST, 1 - SUREST)
+    return {
+        "log_loss": float(-np.log(np.where(truth, sure, 1 - sure)).mean()),
+        "brier": float(np.square(known - truth).mean()),
+    }
+
+
+def _fitting(truth: Truth, told: Told, labels: Sequence[str]) -> None:
+    if truth.shape != told.shape or truth.ndim != 2 or truth.shape[1] != len(labels):
+        said = f"truth {truth.shape}, confidences {told.shape} and {len(labels)} labels do not go together"
+        raise ValueError(said)
