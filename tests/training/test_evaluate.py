@@ -13,7 +13,8 @@ from sklearn import metrics as reference
 
 import assay
 from assay.errors import BadOutput
-from assay.training.evaluate import evaluate, metrics, score
+from assay.training.evaluate import evaluate, judged, metrics, score
+from assay.training.lesson import Lesson, lesson
 
 NUMBERS = st.floats(1, 1e4)
 
@@ -56,8 +57,10 @@ def test_a_metric_that_is_not_defined_is_left_out() -> None:
 
 def test_neither_floor_nor_rounding_flatters_a_recipe() -> None:
     said = Says([-5.0, 20.004, 30.0, 40.0, 50.0])
-    assert evaluate(model(), said, ROWS).metrics["mae"] == pytest.approx((15 + 0.004) / 5)
-    assert evaluate(model(floor=1.0, decimals=2), said, ROWS).metrics["mae"] == pytest.approx((15 + 0.004) / 5)
+    assert evaluate(model(), said, lesson(model(), ROWS)).metrics["mae"] == pytest.approx((15 + 0.004) / 5)
+    assert evaluate(model(floor=1.0, decimals=2), said, lesson(model(), ROWS)).metrics["mae"] == pytest.approx(
+        (15 + 0.004) / 5
+    )
 
 
 def test_a_bin_holds_its_lower_edge_and_rows_beyond_the_edges_have_bins_of_their_own() -> None:
@@ -78,4 +81,19 @@ def test_an_empty_bin_says_that_it_has_no_rows_and_empty_ends_are_left_out() -> 
 def test_answers_that_are_too_few_or_no_numbers_are_refused() -> None:
     for answers in ([1.0], [1.0, 2, 3, 4, float("nan")]):
         with pytest.raises(BadOutput):
-            evaluate(model(), Says(answers), ROWS)
+            evaluate(model(), Says(answers), lesson(model(), ROWS))
+
+
+def test_labels_are_judged_together_and_each_as_a_segment() -> None:
+    words = assay.Model("words", input=Stone, target="said", labels=("low", "high"), metric="average_precision")
+    truth = np.array([[True, False], [False, True], [False, False], [True, True]])
+    told = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.6], [0.7, 0.4]])
+    held_out = Lesson(rows=pl.DataFrame(), asked=None, truth=truth, row=np.arange(4))
+    found = judged(words, held_out, told)
+    assert found.rows == 4
+    assert found.metrics["average_precision"] == pytest.approx(
+        reference.average_precision_score(truth, told, average="macro")
+    )
+    assert list(found.segments) == ["low", "high"]
+    assert found.segments["low"]["rows"] == 2
+    assert found.segments["low"]["average_precision"] == 1.0

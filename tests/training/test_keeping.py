@@ -13,7 +13,7 @@ def test_the_keeper_takes_what_a_run_gives() -> None:
         name: told for name, told in vars(Keeping).items() if inspect.isfunction(told) and not name.startswith("_")
     }
     assert set(asked) == {
-        "known", "learnt", "begun", "memory", "keep_snapshot", "keep_failed", "keep_fitted", "end", "promote",
+        "known", "hear", "connect", "learnt", "begun", "memory", "keep_snapshot", "keep_failed", "keep_fitted", "end", "promote",
     }  # fmt: skip
     for name, told in asked.items():
         given = inspect.signature(getattr(Keeper, name))

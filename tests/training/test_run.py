@@ -9,12 +9,14 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 import assay
+from assay.domain.question.field import Field
 from assay.domain.recipe import Recipe
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version, ranked
@@ -106,6 +108,10 @@ class Kept:
     def known(self) -> Known | None:
         """What was learnt from before, if the test says so."""
         return self.before
+
+    def hear(self, digest: str, field: Field) -> NDArray[np.float32]:
+        """Nothing here is a recording."""
+        raise AssertionError(digest)
 
     def learnt(self, dataset: str, code: str) -> bool:
         """Whether a run has ended on these rows."""

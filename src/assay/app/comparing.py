@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,14 +11,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assay.app import learning
 from assay.app.evidence import answers
 from assay.app.learning import kept_rows
 from assay.domain.metric import GREATER_IS_BETTER
 from assay.domain.model import Model
 from assay.domain.version import Version
 from assay.errors import DataInvalid, VersionRejected
-from assay.sources.files import read_rows
-from assay.training.evaluate import score
+from assay.measures import resampling
+from assay.training.evaluate import judged
+from assay.training.lesson import Lesson, lesson
 from assay.training.paired import Difference, by_segment, paired
 from assay.training.snapshot import take
 from assay.training.split import split
@@ -103,18 +106,22 @@ def compare(assay: Assay, model: Model[Any], first: int, second: int, data: Path
     if not rows.height:
         said = f"One of the versions {first} and {second} has learnt from each of the {known:,} rows held out"
         raise DataInvalid(f"{said}; name other rows with --data.")
-    truth = rows[model.target].cast(pl.Float64).to_numpy()
-    one, other = (answers(each, rows) for each in loaded)
-    sides = [_side(model, version, rows, answered) for version, answered in zip(versions, (one, other), strict=True)]
-    overall = {name: paired(truth, one, other, name) for name in sides[0].metrics}
-    segments = by_segment(model, rows, one, other)
+    asked = lesson(model, rows, assay.sounds.windows)
+    if model.labels:
+        one, other = (learning.answers(assay, model, version, asked) for version in versions)
+        overall, segments = _of_labels(model, asked, one, other)
+    else:
+        one, other = (answers(each, rows) for each in loaded)
+        overall = {name: paired(asked.truth, one, other, name) for name in judged(model, asked, one).metrics}
+        segments = by_segment(model, rows, one, other)
+    sides = [_side(model, version, asked, answered) for version, answered in zip(versions, (one, other), strict=True)]
     sizes = {name: int(found["rows"]) for name, found in sides[0].segments.items()}
     return Comparison(
         model=model.name, metric=model.metric, unit=model.unit, first=sides[0], second=sides[1],
         source=None if data is None else str(data), rows=rows.height, known=known, set_aside=set_aside,
         metrics={name: _found(name, rows.height, found) for name, found in overall.items()},
         segments={name: _found(model.metric, sizes[name], found) for name, found in segments.items()},
-        changes=_changes(rows.select(*model.fields, model.target), loaded, (one, other)),
+        changes=() if model.labels else _changes(rows.select(*model.fields, model.target), loaded, (one, other)),
     )  # fmt: skip
 
 
@@ -146,7 +153,7 @@ def _loaded(assay: Assay, model: Model[Any], version: Version) -> LoadedVersion:
 def _rows(assay: Assay, model: Model[Any], second: Version, data: Path | None) -> tuple[pl.DataFrame, int]:
     """The rows to be judged on, with the fields and the target, and how many broke a rule."""
     if data is not None:
-        snapshot = take(model, read_rows(data), str(data), to_judge=True)
+        snapshot = take(model, learning.rows_of(assay, model, str(data)), str(data), to_judge=True)
         return snapshot.rows.select(*model.fields, model.target), len(snapshot.removed)
     held_out = split(kept_rows(assay, second.dataset), model.test_size, model.seed)[1]
     lacking = [name for name in (*model.fields, model.target) if name not in held_out.columns]
@@ -166,8 +173,27 @@ def _unknown(assay: Assay, model: Model[Any], rows: pl.DataFrame, versions: tupl
     return rows
 
 
-def _side(model: Model[Any], version: Version, rows: pl.DataFrame, answered: Floats) -> Side:
-    scores = score(rows[model.target].to_numpy(), answered, rows, model.segments)
+def _of_labels(
+    model: Model[Any], asked: Lesson, one: Floats, other: Floats
+) -> tuple[dict[str, Difference], dict[str, Difference]]:
+    """The differences that each metric makes overall, and the model's metric for each label; recordings stay whole."""
+    overall = {
+        name: resampling.paired(asked.truth, one, other, asked.row, metric=name, threshold=model.threshold)
+        for name in judged(model, asked, one).metrics
+    }
+    each = resampling.paired_by_label(
+        asked.truth, one, other, asked.row, metric=model.metric, threshold=model.threshold
+    )
+    named = dict(zip(model.labels, each, strict=True))
+    return _defined(overall), _defined(named)
+
+
+def _defined(found: Mapping[str, resampling.Spread | None]) -> dict[str, Difference]:
+    return {name: Difference(**asdict(one)) for name, one in found.items() if one is not None}
+
+
+def _side(model: Model[Any], version: Version, asked: Lesson, answered: Floats) -> Side:
+    scores = judged(model, asked, answered)
     return Side(
         version=version.number, recipe=version.recipe, dataset=version.dataset, metrics=scores.metrics,
         segments=scores.segments,

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from assay.app.judging import judge
 from assay.domain.model import Model
+from assay.domain.question.field import Field
 from assay.domain.recipe import Recipe
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import ArtifactRejected, DataInvalid, NotCompilable
+from assay.recipes.remote import RemoteModel
 from assay.releasing.register import GOLDEN_ROWS, Parts
+from assay.serving.engines.remote import RemoteEngine
 from assay.serving.similar import rows_file
 from assay.sources.application import OWN_ROWS
-from assay.store.files.formats import dump_pipeline
+from assay.store.files.formats import dump_pipeline, dump_remote
 from assay.store.work.trials import Study
+from assay.training.lesson import lesson
 from assay.training.snapshot import Known, Snapshot, read_parquet
 from assay.training.train import Fitted
 from assay.training.tune import study_name
 
 if TYPE_CHECKING:
     from assay.app import Assay
+
+GOLDEN_RECORDINGS, PROVED_RECORDINGS = (
+    4,
+    100,
+)  # that a version is proved with when it is loaded, and when it is compiled
 
 
 class Keeper:
@@ -57,6 +69,18 @@ class Keeper:
             return Known.of(self._model, chosen.id, rows, elsewhere=same is None)
         except (ArtifactRejected, DataInvalid):
             return None
+
+    def hear(self, digest: str, field: Field) -> NDArray[np.float32]:
+        """float32 [seconds, samples]: a recording's seconds as an estimator is given them."""
+        found: NDArray[np.float32] = self._assay.sounds.windows(digest, field)
+        return found
+
+    def connect(self, estimator: Any) -> None:
+        """Lets an estimator that stands for a remote model ask it; raises VersionRejected where it may not."""
+        if isinstance(estimator, RemoteModel):
+            engine = RemoteEngine(estimator.remote, self._model.contract, self._assay.access)
+            weakref.finalize(estimator, engine.close)
+            estimator.connect(engine, self._assay.sounds.locate)
 
     def learnt(self, dataset: str, code: str) -> bool:
         """Whether a run with this code has been through the snapshot to its end."""
@@ -97,16 +121,21 @@ class Keeper:
         model = self._model
         draft = msgspec.structs.replace(draft, label=self._label)
         trusted = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in model.trusted)
+        remote = fitted.estimator.remote if isinstance(fitted.estimator, RemoteModel) else None
         try:
-            pipeline = dump_pipeline(fitted.estimator, trusted)
+            pipeline = dump_pipeline(fitted.estimator, trusted) if remote is None else None
         except ArtifactRejected as refused:
             return self.keep_failed(msgspec.structs.replace(draft, status="broken", error=str(refused)), snapshot)
         fields = list(model.fields)
-        graph, note = self._compiled(fitted.estimator, snapshot.rows.select(fields))
+        graph, note = (
+            self._compiled(fitted.estimator, snapshot.rows) if remote is None else (None, f"asks {remote.place}")
+        )
+        learnt = train.select(*fields, model.target).to_dict(as_series=False)
         parts = Parts(
             contract=model.contract, pipeline=pipeline, graph=graph, engine_note=note, trusted=trusted, gate=model.gate,
-            rows=rows_file(train.select(*fields, model.target).to_dict(as_series=False), model.contract),
-            questions=test.select(fields).head(GOLDEN_ROWS).to_dicts(),
+            remote=dump_remote(remote) if remote is not None else None,
+            rows=None if model.labels else rows_file(learnt, model.contract),
+            questions=test.select(fields).head(GOLDEN_ROWS if model.contract.audio is None else GOLDEN_RECORDINGS).to_dicts(),
         )  # fmt: skip
         return self._assay.registrar.register(draft, parts, snapshot.dataset)
 
@@ -136,7 +165,9 @@ class Keeper:
         contract = self._model.contract
         try:
             graph = compile_pipeline(estimator, contract)
-            proof = prove(graph, estimator, rows, contract)
+            some = rows if contract.audio is None else rows.head(PROVED_RECORDINGS)
+            proof = prove(graph, estimator, lesson(self._model, some, self.hear).asked, contract)
         except NotCompilable as refused:
             return None, str(refused)
-        return graph, f"equal to the native pipeline on {proof.rows} rows within {proof.max_difference:.3g}"
+        unit = "rows" if contract.audio is None else "seconds"
+        return graph, f"equal to the native pipeline on {proof.rows} {unit} within {proof.max_difference:.3g}"

@@ -16,15 +16,18 @@ from assay.app.keeping import Keeper
 from assay.clock import new_id, now_us
 from assay.domain.evaluation import Evaluation
 from assay.domain.model import Model
+from assay.domain.question.field import audio_field
 from assay.domain.version import Version
 from assay.errors import RecipeFailed
+from assay.serving.predict import confidences
 from assay.sources.application import OWN_ROWS
 from assay.sources.databases import shown
 from assay.sources.files import read_file, read_rows
 from assay.sources.looks import kind
 from assay.sources.parts import read_parts
 from assay.store import datasets
-from assay.training.evaluate import Scores, score
+from assay.training.evaluate import Scores, judged
+from assay.training.lesson import Lesson, lesson
 from assay.training.run import Plan, Run, run
 from assay.training.snapshot import Rows, Whole, take
 from assay.training.split import split
@@ -49,13 +52,37 @@ def train(assay: Assay, model: Model[Any], data: Path | str | None, plan: Plan |
     Raises DataInvalid, DatasetNotFound or ApplicationInvalid.
     """
     query = told.pop("query", None)
-    if data is None:
-        source, rows = OWN_ROWS, assay.application.own_rows()
-    elif str(data).startswith(NAMED):
-        source, rows = _uploaded(assay, str(data).removeprefix(NAMED))
-    else:
-        source, rows = _place(str(data)), read_parts(str(data), query)
+    source, rows = _rows(assay, model, None if data is None else str(data), query)
     return run(model, rows, source=source, keeping=Keeper(assay, model, source, **told), plan=plan or Plan())
+
+
+def _rows(assay: Assay, model: Model[Any], data: str | None, query: str | None) -> tuple[str, Any]:
+    """Where the rows are from, by the one name of the place, and the rows."""
+    if data is None:
+        own = assay.application.own_rows()
+        if audio_field(model.fields) is None:
+            return OWN_ROWS, own
+        return OWN_ROWS, recordings_of(assay, model, str(own))
+    if data.startswith(NAMED):
+        return _uploaded(assay, data.removeprefix(NAMED))
+    if audio_field(model.fields) is not None:
+        return _place(data), recordings_of(assay, model, data)
+    return _place(data), read_parts(data, query)
+
+
+def recordings_of(assay: Assay, model: Model[Any], place: str) -> pl.DataFrame:
+    """The labelled recordings at the place as rows, their bytes kept as artifacts; raises DataInvalid."""
+    from assay.sources.recordings import read_recordings  # its library is an optional extra
+
+    return read_recordings(
+        place, audio=audio_field(model.fields) or "", target=model.target, examine=assay.sounds.examine,
+        keep=lambda file: assay.artifacts.put(file.read_bytes()),
+    )  # fmt: skip
+
+
+def rows_of(assay: Assay, model: Model[Any], place: str) -> pl.DataFrame:
+    """The rows at a place: of a file, a folder or a glob, or labelled recordings; raises DataInvalid."""
+    return read_rows(place) if audio_field(model.fields) is None else recordings_of(assay, model, place)
 
 
 def train_for(assay: Assay, job: Job, report: Report) -> dict[str, Any]:
@@ -141,7 +168,7 @@ def evaluate(assay: Assay, model: Model[Any], number: int | None, data: Path | N
         test = held_out(assay, model, version.dataset)
         return _keep_evaluation(assay, model, version, test, dataset=version.dataset, split="held-out")
     snapshot = Keeper(assay, model, str(data)).keep_snapshot(
-        take(model, read_rows(data), _place(str(data)), to_judge=True)
+        take(model, rows_of(assay, model, str(data)), _place(str(data)), to_judge=True)
     )
     with assay.database.writing() as connection:
         datasets.add(connection, snapshot.dataset)
@@ -158,15 +185,20 @@ def kept_rows(assay: Assay, dataset: str) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(assay.artifacts.get(dataset)))
 
 
-def answers(assay: Assay, model: Model[Any], version: Version, rows: pl.DataFrame) -> NDArray[np.float64]:
-    """float64 [n]: a version's own answers to rows that hold the fields, before the floor."""
+def answers(assay: Assay, model: Model[Any], version: Version, asked: Lesson) -> NDArray[np.float64]:
+    """float64 [n], or of labels [n, labels]: a version's own answers to a lesson, before the floor."""
     loaded = assay.loader.load(version)
-    return np.asarray(loaded.engine.run(rows.select(list(model.fields)).to_dict(as_series=False)), np.float64)
+    if model.labels and loaded.contract.audio is not None:
+        digests = asked.rows[loaded.contract.audio].to_list()
+        told = confidences(loaded, [loaded.reader.take({loaded.contract.audio: digest}) for digest in digests])
+        return np.concatenate(told).astype(np.float64)
+    return np.asarray(loaded.engine.run(asked.asked.to_dict(as_series=False)), np.float64)
 
 
 def scores(assay: Assay, model: Model[Any], version: Version, rows: pl.DataFrame) -> Scores:
     """The scores of a version's own answers on rows that hold the fields and the target."""
-    return score(rows[model.target].to_numpy(), answers(assay, model, version, rows), rows, model.segments)
+    asked = lesson(model, rows, assay.sounds.windows)
+    return judged(model, asked, answers(assay, model, version, asked))
 
 
 def _keep_evaluation(

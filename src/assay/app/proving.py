@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from assay.clock import new_id, now_us
+from assay.domain.answer import Answer
 from assay.domain.releases.rollout import Rollout
 from assay.domain.releases.verdict import Check, Verdict
 from assay.errors import NotServing
@@ -64,6 +65,6 @@ def server_url(assay: Assay) -> str:
         ) from missing
 
 
-def _answers(assay: Assay, version: Any, questions: list[dict[str, Any]]) -> list[float]:
+def _answers(assay: Assay, version: Any, questions: list[dict[str, Any]]) -> list[Answer]:
     loaded = assay.loader.load(version)
     return predict(loaded, [loaded.reader.take(question) for question in questions])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from assay.domain.answer import text_of
 from assay.domain.model import Model
 from assay.errors import AssayError, ModelTimedOut, PredictionNotFound, StoreUnavailable
 from assay.serving.predict import predict
@@ -169,6 +170,6 @@ def _again(loaded: LoadedVersion, asked: list[Asked]) -> list[Replayed]:
     questions, _ = loaded.reader.read(body.encode())
     values = predict(loaded, questions)
     return [
-        Replayed(id=one.id, version=one.version, question=one.question, recorded=one.answer, recomputed=repr(value))
+        Replayed(id=one.id, version=one.version, question=one.question, recorded=one.answer, recomputed=text_of(value))
         for one, value in zip(asked, values, strict=True)
     ]

@@ -6,7 +6,7 @@ import io
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO, cast
 
 import click
@@ -21,7 +21,9 @@ from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import Fault
 
-METRICS = ("mae", "rmse", "mape", "r2")
+OF_NUMBERS = ("mae", "rmse", "mape", "r2")
+OF_LABELS = ("average_precision", "precision", "recall", "f1", "error")
+TITLES = {"r2": "R²", "average_precision": "avg. precision"}
 WIDE = 180
 NARROW = 104
 MANY_FAULTS = 20
@@ -102,15 +104,22 @@ def amount(value: float | None) -> str:
 
 
 def metric(name: str, value: float | None) -> str:
-    """A metric as people read it: MAPE in per cent."""
+    """A metric as people read it: MAPE and the share of errors in per cent."""
     if value is None:
         return "–"
-    return f"{100 * value:.2f} %" if name == "mape" else f"{value:.4f}" if name == "r2" else amount(value)
+    if name in ("mape", "error"):
+        return f"{100 * value:.2f} %"
+    return f"{value:.4f}" if name in ("r2", *OF_LABELS) else amount(value)
+
+
+def metrics_of(*found: Mapping[str, float]) -> tuple[str, ...]:
+    """The metrics that people are shown of versions that have these."""
+    return OF_LABELS if any("average_precision" in one for one in found) else OF_NUMBERS
 
 
 def metric_title(name: str, unit: str) -> str:
     """The head of a metric's column."""
-    title = "R²" if name == "r2" else name.upper()
+    title = TITLES.get(name, name if name in OF_LABELS else name.upper())
     return f"{title} [{unit}]" if unit and name in ("mae", "rmse") else title
 
 
@@ -157,7 +166,8 @@ def versions_table(versions: Sequence[Version], *, ruling: int | None, unit: str
     On a narrow terminal the less telling columns are left out.
     """
     wide = console().width >= NARROW
-    titles = [metric_title(name, unit if wide else "") for name in METRICS]
+    shown = metrics_of(*(version.metrics for version in versions))
+    titles = [metric_title(name, unit if wide else "") for name in shown]
     rank = "rank" if wide else "#"
     heads = [rank] * ranked + ["version", "recipe", *titles] + ["engine"] * wide
     heads += ["took"] * (wide or ranked) + ["trained"] * (not ranked) + ["status"]
@@ -172,7 +182,7 @@ def versions_table(versions: Sequence[Version], *, ruling: int | None, unit: str
             "took": took(version.took_ms),
             "trained": moment(version.created_at)[: None if wide else 10],
             "status": "● answers" if rules else version.status,
-        } | {title: metric(name, version.metrics.get(name)) for name, title in zip(METRICS, titles, strict=True)}
+        } | {title: metric(name, version.metrics.get(name)) for name, title in zip(shown, titles, strict=True)}
         style = "bold green" if rules else "red" if version.status != "ready" else ""
         made.add_row(*row(*(cells[head] for head in heads), style=style))
     return made
@@ -180,10 +190,11 @@ def versions_table(versions: Sequence[Version], *, ruling: int | None, unit: str
 
 def metrics_table(metrics: dict[str, float], segments: dict[str, dict[str, float]], *, rows: int, unit: str) -> Table:
     """Metrics over all rows and by segment."""
-    titles = [metric_title(name, unit) for name in METRICS]
+    shown = metrics_of(metrics)
+    titles = [metric_title(name, unit) for name in shown]
     made = table("rows of", "count", *titles, right=["count", *titles])
     for name, found in {"all": {"rows": float(rows)} | metrics, **segments}.items():
-        cells = [metric(one, found.get(one)) for one in METRICS]
+        cells = [metric(one, found.get(one)) for one in shown]
         made.add_row(*row(name, f"{found.get('rows', 0):,.0f}", *cells, style="bold" if name == "all" else ""))
     return made
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-Metric = Literal["mae", "rmse", "mape", "r2"]
-GREATER_IS_BETTER: dict[str, bool] = {"mae": False, "rmse": False, "mape": False, "r2": True}
+Metric = Literal["mae", "rmse", "mape", "r2", "average_precision", "f1", "log_loss", "brier"]
+OF_NUMBERS = ("mae", "rmse", "mape", "r2")
+OF_LABELS = ("average_precision", "f1", "log_loss", "brier")
+GREATER_IS_BETTER: dict[str, bool] = {
+    "mae": False, "rmse": False, "mape": False, "r2": True,
+    "average_precision": True, "precision": True, "recall": True, "f1": True, "log_loss": False, "brier": False, "error": False,
+}  # fmt: skip
+SHARES = frozenset({"r2", "average_precision", "f1"})  # whose differences are told as they are, and not as shares
 
 
 def better(metric: str, candidate: float, champion: float) -> bool:

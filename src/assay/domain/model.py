@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from assay.domain.metric import Metric
+from assay.domain.metric import OF_LABELS, OF_NUMBERS, Metric
 from assay.domain.prediction import Explanation, Prediction
 from assay.domain.question.contract import Contract, Similar, Target
 from assay.domain.question.faults import MAX_KEYS
-from assay.domain.question.field import MOST_WORDS, Field
+from assay.domain.question.field import MOST_WORDS, Field, audio_field
 from assay.domain.question.input import Input
 from assay.domain.recipe import LONGEST_NAME, Recipe
 from assay.domain.releases.gate import Gate
@@ -22,13 +22,15 @@ Maker = Callable[..., Any]
 MakerT = TypeVar("MakerT", bound=Maker)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 RESERVED = frozenset({"latest", "null", "none", "true", "false"})
+MOST_LABELS = 1_000
+LONGEST_LABEL = 128
 
 
 class Answering(Protocol):
     """What a served model can do; the running application provides it."""
 
-    async def predict(self, question: Any) -> Prediction: ...
-    async def explain(self, question: Any) -> Explanation: ...
+    async def predict(self, question: Any, *, subject: str | None = None) -> Prediction: ...
+    async def explain(self, question: Any, *, subject: str | None = None) -> Explanation: ...
     async def similar(self, like: Mapping[str, Any], n: int) -> list[dict[str, Any]]: ...
 
 
@@ -37,6 +39,8 @@ class Model(Generic[QuestionT]):
     """A question with a name.
 
     `target` is the column to predict, in `unit`, never below `floor`, rounded to `decimals`. `metric` ranks versions.
+    With `labels` there is no number to predict but which of them are true: the answer is a confidence in [0, 1] for each, of
+    a recording for each in every second, and one of `threshold` or more counts as yes.
     `segments` says by which bins of which column errors are reported too. All recipes are judged on the same held-out
     rows: a share of `test_size`, drawn with `seed` as scikit-learn's `train_test_split` draws.
     Similar rows are equal in every grade and category, and near in the numeric field `similar_by`.
@@ -53,6 +57,8 @@ class Model(Generic[QuestionT]):
     floor: float | None = None
     decimals: int | None = None
     metric: Metric = "mae"
+    labels: Sequence[str] = ()
+    threshold: float = 0.5
     segments: Mapping[str, Sequence[float]] = field(default_factory=dict)
     test_size: float = 0.2
     seed: int = 42
@@ -83,6 +89,10 @@ class Model(Generic[QuestionT]):
             )
         if self.target in self.fields:
             raise ApplicationInvalid(f"{self.target!r} is the target of {self.name!r} and cannot be asked as well.")
+        self.labels = tuple(self.labels)
+        fault = _fault_of_labels(self)
+        if fault:
+            raise ApplicationInvalid(f"The model {self.name!r} {fault}.")
         if not isinstance(self.gate, Gate):
             raise ApplicationInvalid(f"The gate of {self.name!r} must be an assay.Gate, and is {self.gate!r}.")
 
@@ -94,15 +104,19 @@ class Model(Generic[QuestionT]):
     @property
     def contract(self) -> Contract:
         """What a version of this model promises to whoever asks it."""
+        target = Target(
+            name=self.target, unit=self.unit, floor=self.floor, decimals=self.decimals, labels=tuple(self.labels),
+            threshold=self.threshold,
+        )  # fmt: skip
         words = tuple(name for name, said in self.fields.items() if said.values)
         numbers = [name for name, said in self.fields.items() if said.numeric]
         nearest = self.similar_by or next(iter(numbers), None)
         return Contract(
             model=self.name,
             fields=dict(self.fields),
-            target=Target(name=self.target, unit=self.unit, floor=self.floor, decimals=self.decimals),
+            target=target,
             metric=self.metric,
-            similar=Similar(equal=words, nearest=nearest) if nearest else None,
+            similar=Similar(equal=words, nearest=nearest) if nearest and not self.labels else None,
         )
 
     @overload
@@ -129,13 +143,17 @@ class Model(Generic[QuestionT]):
         self.cleaning = rule
         return rule
 
-    async def predict(self, question: QuestionT) -> Prediction:
-        """The answer of the version that rules now, recorded with the exchange in which it was asked."""
-        return await self._served().predict(question)
+    async def predict(self, question: QuestionT, *, subject: str | None = None) -> Prediction:
+        """The answer of the version that rules now, recorded with the exchange in which it was asked.
 
-    async def explain(self, question: QuestionT) -> Explanation:
-        """The answer with its reasons in the target's unit; also recorded."""
-        return await self._served().explain(question)
+        During an experiment the arm answers that the `subject` falls to: whoever or whatever is always to be answered by
+        the same one. Unless it is told, it is what the client's `X-Assay-Subject` says, or the question itself.
+        """
+        return await self._served().predict(question, subject=subject)
+
+    async def explain(self, question: QuestionT, *, subject: str | None = None) -> Explanation:
+        """The answer with its reasons in the target's unit; also recorded. Who answers is as in `predict`."""
+        return await self._served().explain(question, subject=subject)
 
     async def similar(self, like: Mapping[str, Any], n: int = 5) -> list[dict[str, Any]]:
         """At most `n` training rows of the ruling version, the nearest first; raises NothingSimilar."""
@@ -145,3 +163,23 @@ class Model(Generic[QuestionT]):
         if self.answering is None:
             raise NotServing(f"The model {self.name!r} is not being served in this process; start `assay serve`.")
         return self.answering
+
+
+def _fault_of_labels(model: Model[Any]) -> str:
+    """What is wrong with what the model says of its answers, nothing where all is well."""
+    known = OF_LABELS if model.labels else OF_NUMBERS
+    if model.metric not in known:
+        return f"is ranked by one of {', '.join(known)}, and not by {model.metric!r}"
+    if audio_field(model.fields) is not None and (len(model.fields) > 1 or not model.labels):
+        return "asks for a recording, which is asked alone and answered with labels"
+    if not model.labels:
+        return ""
+    if len(model.labels) > MOST_LABELS or len(set(model.labels)) != len(model.labels):
+        return f"must have at most {MOST_LABELS:,} labels, each once"
+    if not all(isinstance(one, str) and 0 < len(one) <= LONGEST_LABEL and one.isprintable() for one in model.labels):
+        return f"must have labels of 1 to {LONGEST_LABEL} printable characters"
+    if not 0 < model.threshold < 1:
+        return f"must have a threshold between 0 and 1, and has {model.threshold!r}"
+    if model.floor is not None or model.decimals is not None or model.segments or model.similar_by is not None:
+        return "answers with labels, which have no floor, decimals, segments or similar rows"
+    return ""

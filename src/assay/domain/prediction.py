@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -10,12 +10,12 @@ Role = Literal["answer", "shadow", "rescore"]
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer: `prediction` is in the target's unit."""
+    """One answer: `prediction` is a number in the target's unit, or what `answer.told` makes of confidences."""
 
     id: str
     model: str
     version: int
-    prediction: float
+    prediction: Any
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

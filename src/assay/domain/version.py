@@ -11,7 +11,7 @@ from assay.domain.question.contract import Contract
 from assay.domain.releases.gate import Gate
 
 Status = Literal["ready", "failed", "broken"]
-Engine = Literal["onnx", "native"]
+Engine = Literal["onnx", "native", "remote"]
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,8 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that a version is: its contract, its engine, its files and its golden answers. The file's own sha256 names it.
 
-    Files: `pipeline` (the fitted estimator), `graph` (the compiled one, where `engine` is onnx), `rows` (training rows).
+    Files: `pipeline` (the fitted estimator), `graph` (the compiled one, where `engine` is onnx), `rows` (training rows);
+    where `engine` is remote, `remote` (whom to ask, and how) instead of a pipeline.
     `gate` holds what the author asked of the version, and by which the guard watches it.
     """
 

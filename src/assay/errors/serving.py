@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from assay.errors.fact import AssayError
 
 
@@ -28,8 +30,10 @@ class NotWaiting(AssayError):
 class VersionNotReady(AssayError):
     """A process that answers did not get the version ready; nothing was switched."""
 
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(f"Version {number} was not promoted, and nothing was switched: {reason}.")
+    def __init__(self, numbers: Sequence[int], reason: str) -> None:
+        several = f"The versions {', '.join(map(str, numbers))} were not all made ready"
+        one = f"Version {numbers[0]} was not promoted"
+        super().__init__(f"{several if len(numbers) > 1 else one}, and nothing was switched: {reason}.")
 
 
 class PromotionInProgress(AssayError):
@@ -51,7 +55,11 @@ class ModelFailed(AssayError, code="model_error"):
 
 
 class BadOutput(AssayError, code="model_bad_output"):
-    """The model answered with something that is not a finite number for each row."""
+    """The model answered with something that is not a finite number, or a confidence between 0 and 1, for each row."""
+
+
+class NoNumber(AssayError):
+    """The model answers with labels; this is there only for models that answer with a number."""
 
 
 class ModelTimedOut(AssayError, code="model_timeout"):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from assay.clock import ticks_us
+from assay.domain.answer import Answer
 
 CONNECTIONS = 4
 PAUSE_S = 0.005  # 4 connections make some hundreds of requests a second
@@ -66,7 +67,7 @@ class Prober:
     """Asks one list of questions over and over. `right` holds what each version answers to them, by its number."""
 
     def __init__(
-        self, url: str, model: str, questions: Sequence[Mapping[str, Any]], right: dict[int, list[float]]
+        self, url: str, model: str, questions: Sequence[Mapping[str, Any]], right: dict[int, list[Answer]]
     ) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
@@ -118,12 +119,17 @@ class Prober:
         seen.versions[number] += 1
         right = self._right.get(number, [])
         same = len(right) == len(answers) and all(
-            abs(one["prediction"] - value) <= TOLERANCE * max(1.0, abs(value))
-            for one, value in zip(answers, right, strict=True)
+            _same(one["prediction"], value) for one, value in zip(answers, right, strict=True)
         )
         if numbers or not same:
             seen.mixed += 1
             seen.trouble.append(f"an answer that names version {number} is not wholly its own")
+
+
+def _same(given: Answer, right: Answer) -> bool:
+    if isinstance(given, float) and isinstance(right, float):
+        return abs(given - right) <= TOLERANCE * max(1.0, abs(right))
+    return given == right
 
 
 def _proof(seen: list[_Seen]) -> Proof:

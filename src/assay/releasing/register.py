@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from assay.domain.dataset import Dataset
 from assay.domain.question.contract import Contract
 from assay.domain.releases.gate import Gate
 from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
-from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionRejected
+from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionNotReady, VersionRejected
 from assay.store import datasets, evaluations, versions
 from assay.store.database import Database
 from assay.store.files.artifacts import Artifacts
@@ -22,16 +23,20 @@ GOLDEN_ROWS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a version is made of: the stored pipeline, its compiled graph if it has one, and the training rows."""
+    """What a version is made of: the stored pipeline, its compiled graph if it has one, and training rows if it keeps any.
+
+    A version that asks a remote model has that one's specification, `remote`, instead of a pipeline.
+    """
 
     contract: Contract
-    pipeline: bytes
+    pipeline: bytes | None
     graph: bytes | None
-    rows: bytes
+    rows: bytes | None
     engine_note: str
     questions: list[dict[str, Any]]
     trusted: tuple[str, ...] = ()
     gate: Gate | None = None
+    remote: bytes | None = None
 
 
 class Registrar:
@@ -53,7 +58,8 @@ class Registrar:
             kept = msgspec.structs.replace(
                 draft, manifest=self._artifacts.put(msgspec.json.encode(manifest)), engine=manifest.engine
             )
-            self._verify(kept)
+            with suppress(VersionNotReady):  # a remote model that is away now: it is asked again before it may answer
+                self._verify(kept)
         except (ArtifactRejected, VersionRejected, ModelFailed, ModelTimedOut) as refused:
             kept = msgspec.structs.replace(draft, status="broken", error=str(refused))
         return self.keep(kept, dataset)
@@ -68,16 +74,20 @@ class Registrar:
         return numbered
 
     def _manifest(self, parts: Parts) -> Manifest:
-        engine: Engine = "native" if parts.graph is None else "onnx"
-        files = {"pipeline": self._file(parts.pipeline, "skops"), "rows": self._file(parts.rows, "rows")}
-        if parts.graph is not None:
-            files["graph"] = self._file(parts.graph, "onnx")
+        engine: Engine = "remote" if parts.remote is not None else "native" if parts.graph is None else "onnx"
+        held = {
+            "pipeline": ("skops", parts.pipeline), "rows": ("rows", parts.rows), "graph": ("onnx", parts.graph),
+            "remote": ("remote", parts.remote),
+        }  # fmt: skip
+        files = {name: self._file(data, kind) for name, (kind, data) in held.items() if data is not None}
         questions = parts.questions[:GOLDEN_ROWS]
         manifest = Manifest(
             contract=parts.contract, engine=engine, files=files, golden=Golden(questions=(), answers=()),
             engine_note=parts.engine_note, trusted=parts.trusted, gate=parts.gate,
         )  # fmt: skip
-        golden = Golden(questions=tuple(questions), answers=tuple(self._answer(manifest, questions)))
+        # a remote model may change by itself: it is asked whether it answers, and not held to what it answered
+        answers = () if engine == "remote" else tuple(self._answer(manifest, questions))
+        golden = Golden(questions=tuple(questions), answers=answers)
         return msgspec.structs.replace(manifest, golden=golden)
 
     def _file(self, data: bytes, kind: str) -> FileEntry:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import BadOutput
+from assay.errors import BadOutput, NoNumber
 from assay.serving.engines.compiled import Floats, GraphEngine
 from assay.serving.loaded import LoadedVersion
 
@@ -21,8 +21,11 @@ def score(version: LoadedVersion, columns: Mapping[str, NDArray[Any]]) -> list[f
     """One finished answer a row, the same as each row would get alone.
 
     `columns` holds each field of the contract as an array [n] of values that its rule allows: float64 (a missing number
-    is NaN), int64, bool, or objects that are strings. Raises BadOutput, ModelFailed or ModelTimedOut.
+    is NaN), int64, bool, or objects that are strings. Raises BadOutput, ModelFailed or ModelTimedOut;
+    NoNumber where the version answers with labels.
     """
+    if version.contract.target.labels:
+        raise NoNumber
     rows = len(next(iter(columns.values())))
     starts = range(0, rows, CHUNK)
     # a compiled graph runs without the interpreter's lock; a model in a process of its own answers one call at a time

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from assay.domain.prediction import Part
+from assay.errors import NoNumber
 from assay.serving.loaded import LoadedVersion
 from assay.serving.predict import predict
 from assay.serving.similar import plain
@@ -24,7 +25,9 @@ SEED = 20
 
 
 def explain(version: LoadedVersion, question: Any) -> tuple[float, float, tuple[Part, ...]]:
-    """The answer, the base (the mean answer to the background rows), and what each feature adds."""
+    """The answer, the base (the mean answer to the background rows), and what each feature adds; raises NoNumber."""
+    if version.contract.target.labels:
+        raise NoNumber
     names = list(version.contract.fields)
     asked = [getattr(question, name) for name in names]
     orders = _orders(len(names))
@@ -37,7 +40,7 @@ def explain(version: LoadedVersion, question: Any) -> tuple[float, float, tuple[
         for feature in order:
             now[feature] = asked[feature]
             walked.append(kind(**dict(zip(names, now, strict=True))))
-    answers = np.array(predict(version, walked)).reshape(len(orders), len(names) + 1)
+    answers = np.array(predict(version, walked), np.float64).reshape(len(orders), len(names) + 1)
     steps = np.zeros(len(names))
     for row, order in enumerate(orders):
         steps[order] += np.diff(answers[row])

@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assay.domain.model import Model
-from assay.errors import BadOutput
+from assay.measures import confidences
+from assay.training.lesson import Lesson, answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +28,32 @@ class Scores:
     segments: dict[str, dict[str, float]]
 
 
-def evaluate(model: Model[Any], estimator: Any, rows: pl.DataFrame) -> Scores:
-    """The scores of a fitted estimator on `rows`, which hold the fields and the target; raises BadOutput."""
-    answers = answer(model, estimator, rows)
-    return score(rows[model.target].to_numpy(), answers, rows, model.segments)
-
-
-def answer(model: Model[Any], estimator: Any, rows: pl.DataFrame) -> NDArray[np.float64]:
-    """float64 [n]: what the estimator itself answers; raises BadOutput.
+def evaluate(model: Model[Any], estimator: Any, held_out: Lesson) -> Scores:
+    """The scores of a fitted estimator on what was held out; raises BadOutput.
 
     Floor and rounding are applied to what is served, not to what is judged: a safety net must not flatter a recipe.
     """
-    raw = np.asarray(estimator.predict(rows.select(list(model.fields))), dtype=np.float64).reshape(-1)
-    if len(raw) != rows.height or not np.isfinite(raw).all():
-        raise BadOutput(f"{rows.height} rows were asked, and {int(np.isfinite(raw).sum())} finite answers came.")
-    return raw
+    return judged(model, held_out, _answers(model, estimator, held_out))
+
+
+def _answers(model: Model[Any], estimator: Any, held_out: Lesson) -> NDArray[np.float64]:
+    """The estimator's own answers; one that is asked elsewhere is asked for each recording, and not for each second."""
+    audio = model.contract.audio
+    if audio is None or not hasattr(estimator, "predict_recordings"):
+        return answers(model, estimator, held_out.asked)
+    seconds = np.bincount(held_out.row, minlength=held_out.rows.height)
+    return np.asarray(estimator.predict_recordings(held_out.rows[audio].to_list(), seconds.tolist()), np.float64)
+
+
+def judged(model: Model[Any], held_out: Lesson, answered: NDArray[np.float64]) -> Scores:
+    """The scores of given answers to a lesson; of labels, each label is a segment, with the rows in which it is there."""
+    if not model.labels:
+        return score(held_out.truth, answered, held_out.rows, model.segments)
+    labels = tuple(model.labels)
+    return Scores(
+        rows=len(held_out.truth), metrics=confidences.metrics(held_out.truth, answered, labels, model.threshold),
+        segments=confidences.by_label(held_out.truth, answered, labels, model.threshold),
+    )  # fmt: skip
 
 
 def score(

@@ -105,6 +105,7 @@ def _kept(model: Model[Any], recipe: Recipe, snapshot: Snapshot, keeping: Keepin
     plan.progress(recipe.name, 0, planned)
     fitted = fit(
         model, recipe, train, test, trials=plan.trials, parameters=plan.parameters, memory=keeping.memory(recipe, facts),
+        hear=keeping.hear, connect=keeping.connect,
         progress=lambda done, of, *_: plan.progress(recipe.name, done, of),
     )  # fmt: skip
     draft = draft_version(model.name, fitted, facts)

@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from assay.domain.model import Model
-from assay.domain.question.field import Field
+from assay.domain.question.field import Field, audio_field
 from assay.errors import ApplicationInvalid
+from assay.training.lesson import fault_of_target
 from assay.training.split import HELD_OUT, PART
 
-ROW, REASON, BROKEN = "__row", "__reason", "__broken"
+ROW, REASON, BROKEN, LABELS = "__row", "__reason", "__broken", "__labels"
+LONGEST_TARGET = 1 << 20
 OWN = (HELD_OUT, PART, ROW, REASON, BROKEN)
 
 
@@ -52,8 +54,9 @@ class Sifted:
 
 
 def wanted(model: Model[Any]) -> dict[str, Field]:
-    """The columns that are learnt from: the fields in their order, then the target."""
-    return model.fields | {model.target: Field(kind="number")}
+    """The columns that are learnt from: the fields in their order, then the target, which is a text where it is labels."""
+    target = Field(kind="text", max_length=LONGEST_TARGET) if model.labels else Field(kind="number")
+    return model.fields | {model.target: target}
 
 
 def kind_of(field: Field) -> type[pl.DataType]:
@@ -75,10 +78,11 @@ def sift(model: Model[Any], name: str, rows: pl.DataFrame) -> Sifted | Defect:
     typed = rows.with_columns(typed_column(rows[one], field) for one, field in columns.items())
     checks = [_broken(one, field) for one, field in columns.items()]
     broken = pl.any_horizontal(check.is_not_null() for check in checks)
-    reason = pl.concat_str(REASON, *checks, separator="; ", ignore_nulls=True)
-    marked = typed.with_columns(_cleaned(model, typed).alias(REASON), broken.alias(BROKEN)).with_columns(
-        reason.alias(REASON)
-    )
+    reason = pl.concat_str(REASON, *checks, LABELS, separator="; ", ignore_nulls=True)
+    told = _labelled(model, typed[model.target])
+    marked = typed.with_columns(
+        _cleaned(model, typed).alias(REASON), (broken | pl.Series(told).is_not_null()).alias(BROKEN), told.alias(LABELS)
+    ).with_columns(reason.alias(REASON))
     marked = marked.select(*columns, REASON, BROKEN)
     kept = marked.filter(pl.col(REASON) == "").drop(REASON, BROKEN).rechunk()
     return Sifted(
@@ -124,6 +128,15 @@ def _broken(name: str, field: Field) -> pl.Expr:
     missing = pl.lit(value=False) if field.nullable else value.is_null()
     said = pl.lit(f"{name}: must be {field.rule()}")
     return pl.when(missing).then(pl.lit(f"{name}: is missing or not {field.rule()}")).when(broken).then(said)
+
+
+def _labelled(model: Model[Any], targets: pl.Series) -> pl.Series:
+    """Says "target: rule" for each row whose labels cannot be learnt, null for the others."""
+    if not model.labels:
+        return pl.repeat(None, len(targets), dtype=pl.String, eager=True)
+    labels, with_times = frozenset(model.labels), audio_field(model.fields) is not None
+    said = [fault_of_target(one, labels, with_times=with_times) for one in targets]
+    return pl.Series([None if one is None else f"{model.target}: {one}" for one in said], dtype=pl.String)
 
 
 def _cleaned(model: Model[Any], typed: pl.DataFrame) -> pl.Series:

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import platform
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -21,9 +21,13 @@ from assay.domain.recipe import Recipe
 from assay.domain.version import Version
 from assay.errors import LeaseLost, StoreUnavailable
 from assay.training.evaluate import Scores, evaluate
+from assay.training.lesson import Hear, lesson
 from assay.training.tune import Memory, Progress, Tuned, tune
 
-LIBRARIES = ("numpy", "scikit-learn", "xgboost", "xgboost-cpu", "optuna", "onnx", "onnxruntime", "skops", "polars")
+LIBRARIES = (
+    "numpy", "scikit-learn", "xgboost", "xgboost-cpu", "torch", "optuna", "onnx", "onnxruntime", "skops", "polars", "soundfile",
+    "soxr",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +65,16 @@ class Failed:
 class Search(TypedDict, total=False):
     """How a tuned recipe is searched: how many trials (its own number if None), who hears of them, what is known.
 
-    With `parameters` there is no search: they are what the recipe is made with.
+    With `parameters` there is no search: they are what the recipe is made with. `hear` gives the seconds of recordings,
+    and `connect` lets an estimator ask whom it stands for.
     """
 
     trials: int | None
     parameters: Mapping[str, Any] | None
     progress: Progress | None
     memory: Memory | None
+    hear: Hear | None
+    connect: Callable[[Any], None] | None
 
 
 def fit(
@@ -75,8 +82,8 @@ def fit(
 ) -> Fitted | Failed:
     """Tunes the recipe if it takes a trial, as `search` says, and refits the best on all of `train`.
 
-    Rows hold the fields and the target as a snapshot has them; the estimator is given a frame of the raw
-    feature columns in the contract's order and float64 targets [n].
+    Rows hold the fields and the target as a snapshot has them; the estimator is given what `lesson` makes of them: a
+    frame of the raw feature columns in the contract's order and float64 targets [n], or of labels bool [n, labels].
     """
     begun = ticks_us()
     made = _Made()
@@ -85,9 +92,12 @@ def fit(
         _make(made, model, recipe, train, search)
         if made.estimator is None:
             raise TypeError("the recipe returned None; it must return an estimator")
-        target = train[model.target].to_numpy().astype("float64")
-        made.estimator = made.estimator.fit(train.select(list(model.fields)), target)
-        outcome = evaluate(model, made.estimator, test)
+        hear, connect = search.get("hear"), search.get("connect")
+        if connect is not None:
+            connect(made.estimator)
+        learnt = lesson(model, train, hear)
+        made.estimator = made.estimator.fit(learnt.asked, learnt.truth)
+        outcome = evaluate(model, made.estimator, lesson(model, test, hear))
     except (StoreUnavailable, LeaseLost):  # no fault of the recipe's: the run itself cannot go on
         raise
     except Exception as error:  # noqa: BLE001 - a recipe is the author's own code; its failure is a result
@@ -119,7 +129,7 @@ def _make(made: _Made, model: Model[Any], recipe: Recipe, train: pl.DataFrame, s
     elif recipe.tuned:
         made.tuned = tune(
             model, recipe, train, trials=search.get("trials") or recipe.trials, progress=search.get("progress"),
-            memory=search.get("memory"),
+            memory=search.get("memory"), hear=search.get("hear"),
         )  # fmt: skip
         made.parameters = made.tuned.parameters
         made.estimator = recipe.make(optuna.trial.FixedTrial(made.parameters))

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypedDict, Unpack, cast
 
 import msgspec
 import numpy as np
@@ -25,6 +25,7 @@ from assay.domain.recipe import Recipe
 from assay.errors import BadOutput, RecipeFailed
 from assay.store.work.trials import KeptTrial, Outcome
 from assay.training.evaluate import evaluate
+from assay.training.lesson import Hear, lesson
 from assay.training.split import split
 from assay.training.workers import Workers
 
@@ -67,6 +68,14 @@ class Tuned:
     known: int = field(default=0, compare=False)  # how it was found out, and not what
 
 
+class How(TypedDict, total=False):
+    """Who hears of the trials, where those that were made are kept, and what gives the seconds of recordings."""
+
+    progress: Progress | None
+    memory: Memory | None
+    hear: Hear | None
+
+
 def study_name(
     model: Model[Any], recipe: Recipe, *, dataset: str, code_digest: str, libraries: Mapping[str, str]
 ) -> str:
@@ -77,8 +86,7 @@ def study_name(
 
 
 def tune(
-    model: Model[Any], recipe: Recipe, train: pl.DataFrame, *, trials: int, progress: Progress | None = None,
-    memory: Memory | None = None,
+    model: Model[Any], recipe: Recipe, train: pl.DataFrame, *, trials: int, **how: Unpack[How],
 ) -> Tuned:  # fmt: skip
     """Asks `recipe` for `trials` estimators and finds the best by the model's metric, in its direction.
 
@@ -95,9 +103,9 @@ def tune(
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
-        search = _Search(model, recipe, train, memory)
+        search = _Search(model, recipe, train, how)
         with Workers(min(AT_ONCE, processors())) as workers:
-            search.run(trials, workers, progress)
+            search.run(trials, workers, how.get("progress"))
     finally:
         optuna.logging.set_verbosity(before)
     return search.best()
@@ -111,9 +119,11 @@ def processors() -> int:
 class _Search:
     """One study under way. `_attempt` alone runs in other threads, and reads nothing that changes meanwhile."""
 
-    def __init__(self, model: Model[Any], recipe: Recipe, train: pl.DataFrame, memory: Memory | None) -> None:
-        self._model, self._recipe, self._memory = model, recipe, memory
-        self._learnt, self._held = split(train, model.test_size, model.seed)
+    def __init__(self, model: Model[Any], recipe: Recipe, train: pl.DataFrame, how: How) -> None:
+        self._model, self._recipe, self._hear = model, recipe, how.get("hear")
+        self._memory = memory = how.get("memory")
+        self._learnt, held = split(train, model.test_size, model.seed)
+        self._held = lesson(model, held, self._hear)
         worthwhile = self._learnt.height >= RUNG_FROM
         self._rung = split(self._learnt, RUNG_SHARE, model.seed)[1] if worthwhile else None
         self._known = {trial.number: trial for trial in memory.known()} if memory else {}
@@ -208,8 +218,8 @@ class _Search:
         return self._kept(msgspec.structs.replace(draft, state=state, value=value, steps=steps, took_ms=took_ms))
 
     def _value(self, estimator: Any, rows: pl.DataFrame) -> float:
-        target = rows[self._model.target].to_numpy().astype("float64")
-        fitted = estimator.fit(rows.select(list(self._model.fields)), target)
+        learnt = lesson(self._model, rows, self._hear)
+        fitted = estimator.fit(learnt.asked, learnt.truth)
         value = evaluate(self._model, fitted, self._held).metrics[self._model.metric]
         if not math.isfinite(value):
             raise BadOutput(f"The metric {self._model.metric} is {value}.")

@@ -109,7 +109,7 @@ def test_trees_behind_a_scaler_convert_silently_wrong_and_are_refused_by_the_pro
     scaled = columns(OrdinalEncoder(), StandardScaler())
     fitted = make_pipeline(scaled, XGBRegressor(n_estimators=200, max_depth=6, n_jobs=1)).fit(ROWS, PRICE)
     graph = compile_pipeline(fitted, CONTRACT)
-    with pytest.raises(NotCompilable, match=r"disagrees with its pipeline in \d+ of 800 rows"):
+    with pytest.raises(NotCompilable, match=r"disagrees with its pipeline in \d+ of 800 answers"):
         prove(graph, fitted, ROWS, CONTRACT)
 
 

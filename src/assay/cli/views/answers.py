@@ -51,9 +51,19 @@ def show_answers(
             out.print(reasons_table(one, model))
 
 
-def figure(value: float, model: Model[Any]) -> str:
-    """An answer in the model's own precision."""
+def figure(value: Any, model: Model[Any]) -> str:
+    """An answer in the model's own precision; of labels those that count as yes, of recordings with their seconds."""
+    if isinstance(value, dict):
+        said = [_counted(label, told, model.threshold) for label, told in value.items()]
+        return ", ".join(part for part in said if part) or f"nothing of {model.threshold:g} or more"
     return f"{value:,.{model.decimals}f}" if model.decimals is not None else f"{value:,.6g}"
+
+
+def _counted(label: str, told: Any, threshold: float) -> str:
+    if not isinstance(told, list):
+        return f"{label} {told:.2f}" if told is not None and told >= threshold else ""
+    seconds = [(second, one) for second, one in enumerate(told) if one is not None and one >= threshold]
+    return ", ".join(f"{label} {one:.2f} at {second} s" for second, one in seconds)
 
 
 def reasons_table(found: Explanation, model: Model[Any]) -> Table:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from assay.cli.views.checks import Check, State, disk, libraries, models, permissions, python, sqlite, unsafe
 from assay.errors import AssayError
-from assay.serving.loaded import Loader
+from assay.serving.loaded import Limits, Loader
 from assay.settings import Settings, settings_for
 from assay.sources.application import Application
+from assay.sources.audio.sounds import Sounds
 from assay.store import schema
 from assay.store.databases import Database, open_database
 from assay.store.files.artifacts import Artifacts, artifacts_at
@@ -99,8 +101,13 @@ def _durable(database: Database) -> Check:
 def _versions(
     database: Database, artifacts: Artifacts, application: Application, settings: Settings
 ) -> Iterator[Check]:
-    versions, rollouts = Versions(database), Rollouts(database)
-    loader = Loader(artifacts, path=application.folder, verify_timeout_s=settings.verify_timeout_s)
+    limits = Limits(verify_timeout_s=settings.verify_timeout_s)
+    with closing(Sounds(artifacts.confirmed)) as sounds:
+        loader = Loader(artifacts, path=application.folder, limits=limits, hearing=sounds)
+        yield from _models(loader, artifacts, Versions(database), Rollouts(database))
+
+
+def _models(loader: Loader, artifacts: Artifacts, versions: Versions, rollouts: Rollouts) -> Iterator[Check]:
     for name in versions.models():
         ready = [version for version in versions.all(name) if version.status == "ready"]
         damaged = {

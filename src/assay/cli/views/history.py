@@ -141,10 +141,11 @@ def _facts(version: Version, manifest: Manifest | None, trouble: str) -> list[tu
 
 
 def _evaluations_table(evaluations: list[Evaluation], unit: str) -> Any:
-    titles = [show.metric_title(name, unit) for name in show.METRICS]
+    shown = show.metrics_of(*(one.metrics for one in evaluations))
+    titles = [show.metric_title(name, unit) for name in shown]
     made = show.table("evaluated", "dataset", "rows", *titles, right=["rows", *titles])
     for one in evaluations:
-        cells = [show.metric(name, one.metrics.get(name)) for name in show.METRICS]
+        cells = [show.metric(name, one.metrics.get(name)) for name in shown]
         made.add_row(*show.row(show.moment(one.at), one.dataset[:12], f"{one.rows:,}", *cells))
     return made
 

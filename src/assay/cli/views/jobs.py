@@ -152,7 +152,8 @@ def _parts(told: list[dict[str, Any]]) -> Table:
 
 
 def _versions(told: list[dict[str, Any]], promoted: int | None) -> Table:
-    metrics = [name for name in show.METRICS if any(name in one["metrics"] for one in told)]
+    known = show.metrics_of(*(one["metrics"] for one in told))
+    metrics = [name for name in known if any(name in one["metrics"] for one in told)]
     titles = [show.metric_title(name, "") for name in metrics]
     errors = ["error"] * any(one["error"] for one in told)
     made = show.table("version", "recipe", *titles, "status", *errors, right=["version", *titles])

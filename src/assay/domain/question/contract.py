@@ -8,16 +8,21 @@ from typing import Any
 import msgspec
 
 from assay.domain.metric import Metric
-from assay.domain.question.field import Field, example_of, object_schema
+from assay.domain.question.field import Field, audio_field, example_of, object_schema
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What is predicted: the column's name, its unit, the least answer that makes sense, and how it is rounded."""
+    """What is predicted: the column's name, its unit, the least answer that makes sense, and how it is rounded.
+
+    With `labels` it is which of them are true, and `threshold` the confidence from which one counts as yes.
+    """
 
     name: str
     unit: str = ""
     floor: float | None = None
     decimals: int | None = None
+    labels: tuple[str, ...] = ()
+    threshold: float = 0.5
 
     def finish(self, values: list[float]) -> list[float]:
         """The answers as they are given: not below the floor, rounded to the decimals."""
@@ -49,11 +54,16 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return question_type("Question", self.fields)
 
     @cached_property
+    def audio(self) -> str | None:
+        """The name of the field that is a recording, if there is one."""
+        return audio_field(self.fields)
+
+    @cached_property
     def words(self) -> int:
         """How many string values a complete question carries; -1 if that differs from question to question."""
         if any(field.nullable or field.kind == "text" for field in self.fields.values()):
             return -1
-        return sum(bool(field.values) for field in self.fields.values())
+        return sum(bool(field.values) or field.kind == "audio" for field in self.fields.values())
 
     def example(self) -> dict[str, Any]:
         """A question that would be accepted, for documentation."""

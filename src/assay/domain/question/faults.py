@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from assay.domain.question.field import MOST_TOLD, SAFE_INTEGER, Field
+from assay.domain.question.field import DIGEST, MOST_TOLD, SAFE_INTEGER, Field
 from assay.errors import Fault, QuestionInvalid
 
 MAX_KEYS = 1_000
@@ -70,10 +71,16 @@ def _fault(value: Any, field: Field, at: str) -> Fault | None:
         return None if isinstance(value, bool) else Fault(at, "must be true or false", "wrong_type")
     if not isinstance(value, str):
         return Fault(at, f"must be {field.rule()}, as a string", "wrong_type", _first(field.values))
+    return _text_fault(value, field, at)
+
+
+def _text_fault(value: str, field: Field, at: str) -> Fault | None:
     if "\x00" in value:
         return Fault(at, "contains the character U+0000, which cannot be stored", "invalid_string")
     if field.values and value not in field.values:
         return Fault(at, f"must be {field.rule()}", "unknown_category", _first(field.values))
+    if field.kind == "audio" and not re.fullmatch(DIGEST, value):
+        return Fault(at, f"must be {field.rule()}", "wrong_type")
     if field.max_length is not None and len(value) > field.max_length:
         return Fault(at, f"is longer than {field.max_length} characters", "out_of_range")
     return None

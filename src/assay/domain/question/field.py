@@ -8,14 +8,24 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Kind = Literal["number", "integer", "grade", "category", "text", "boolean"]
+from assay.errors import ApplicationInvalid
+
+Kind = Literal["number", "integer", "grade", "category", "text", "boolean", "audio"]
 SAFE_INTEGER = 2**63 - 1
 MOST_WORDS = 65_535  # each has a code of two bytes, and so has what is none of them
 MOST_TOLD = 100  # of a field's words, or of a model's fields, in one refusal
+DIGEST = "[0-9a-f]{64}"  # sha256, as kept bytes are named
+NO_DIGEST = "0" * 64
+RATES = (4_000, 384_000)
+LONGEST_MARGIN_S = 10.0
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One field of an input. `values` are the allowed words of a grade (worst first) or a category."""
+    """One field of an input. `values` are the allowed words of a grade (worst first) or a category.
+
+    Of a recording (kind "audio") an engine gets, for each whole second, `rate` samples and those of `margin_s` seconds
+    before and after it; one that sounds longer than `longest_s` is refused.
+    """
 
     kind: Kind
     above: int | float | None = None
@@ -24,6 +34,9 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     at_most: int | float | None = None
     values: tuple[str, ...] = ()
     max_length: int | None = None
+    rate: int = 0
+    margin_s: float = 0.0
+    longest_s: float = 0.0
     unit: str = ""
     description: str = ""
     example: float | str | bool | None = None
@@ -33,6 +46,11 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def numeric(self) -> bool:
         """Whether the value is a number (an integer included)."""
         return self.kind in ("number", "integer")
+
+    @property
+    def samples(self) -> int:
+        """How many samples of a recording an engine gets for each second of it."""
+        return round(self.rate * (1 + 2 * self.margin_s))
 
     def annotation(self) -> Any:
         """The type that the strict decoder is compiled from."""
@@ -44,6 +62,8 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             return Literal[self.values]
         if self.kind == "text":
             return Annotated[str, msgspec.Meta(max_length=self.max_length)]
+        if self.kind == "audio":
+            return Annotated[str, msgspec.Meta(pattern=f"^{DIGEST}$")]
         if self.kind == "boolean":
             return bool
         bounds = {"gt": self.above, "ge": self.at_least, "lt": self.below, "le": self.at_most}
@@ -61,9 +81,10 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             return "one of " + ", ".join(self.values[:MOST_TOLD]) + (f" and {others:,} more" if others > 0 else "")
         said = {"above": "above", "at_least": "at least", "below": "below", "at_most": "at most"}
         limits = [f"{word} {getattr(self, name):g}" for name, word in said.items() if getattr(self, name) is not None]
-        noun = {"number": "a number", "integer": "a whole number", "text": "a text", "boolean": "true or false"}[
-            self.kind
-        ]
+        noun = {
+            "number": "a number", "integer": "a whole number", "text": "a text", "boolean": "true or false",
+            "audio": "the sha256 of a recording that is kept, 64 hexadecimal digits",
+        }[self.kind]  # fmt: skip
         unit = f" {self.unit}" if self.unit and limits else ""
         return noun + (" " + " and ".join(limits) + unit if limits else "")
 
@@ -78,6 +99,8 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         found |= {name: bound for name, bound in bounds.items() if bound is not None}
         if self.values:
             found["enum"] = list(self.values)
+        if self.kind == "audio":
+            found["pattern"] = f"^{DIGEST}$"
         about = f"{self.description} [{self.unit}]" if self.unit else self.description
         if about:
             found["description"] = about.strip()
@@ -109,7 +132,7 @@ def _example(field: Field) -> float | str | bool:
     if field.values:
         return field.values[-1]
     if not field.numeric:
-        return "text" if field.kind == "text" else True
+        return {"text": "text", "audio": NO_DIGEST}.get(field.kind, True)
     low = field.at_least if field.at_least is not None else field.above
     high = field.at_most if field.at_most is not None else field.below
     if low is not None and high is not None:
@@ -149,3 +172,22 @@ def Text(max_length: int = 65_536, **told: Any) -> Any:  # noqa: N802 - reads li
 def Boolean(**told: Any) -> Any:  # noqa: N802 - reads like a type
     """True or false."""
     return Field(kind="boolean", **told)
+
+
+def Audio(rate: int = 8_000, *, margin_s: float = 0.25, longest_s: float = 3_600.0, **told: Any) -> Any:  # noqa: N802 - reads like a type
+    """A recording that is kept, named by the sha256 of its bytes and answered second by second.
+
+    It is mixed to one channel and resampled to `rate` samples a second (4,000 to 384,000). A second is heard with
+    `margin_s` seconds before and after it, at most 10; a recording of more than `longest_s` seconds is refused.
+    """
+    if not RATES[0] <= rate <= RATES[1] or not 0 <= margin_s <= LONGEST_MARGIN_S or not longest_s >= 1:
+        raise ApplicationInvalid(
+            f"A recording has {RATES[0]:,} to {RATES[1]:,} samples a second, a margin of 0 to {LONGEST_MARGIN_S:g} s and"
+            " a longest length of 1 s or more."
+        )
+    return Field(kind="audio", rate=rate, margin_s=margin_s, longest_s=longest_s, **told)
+
+
+def audio_field(fields: Mapping[str, Field]) -> str | None:
+    """The name of the field that is a recording, if there is one."""
+    return next((name for name, field in fields.items() if field.kind == "audio"), None)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import msgspec
 
 from assay.domain.question.faults import row_faults, row_of
-from assay.domain.question.field import Boolean, Category, Field, Grade, Integer, Number, Text, object_schema
+from assay.domain.question.field import Audio, Boolean, Category, Field, Grade, Integer, Number, Text, object_schema
 from assay.errors import QuestionInvalid
 
 
@@ -34,9 +34,9 @@ class InputMeta(msgspec.StructMeta):
 
 
 # said of the base and not of its metaclass, where msgspec's own word would win
-@dataclass_transform(kw_only_default=True, field_specifiers=(Number, Integer, Grade, Category, Text, Boolean))
+@dataclass_transform(kw_only_default=True, field_specifiers=(Number, Integer, Grade, Category, Text, Boolean, Audio))
 class Input(msgspec.Struct, metaclass=InputMeta):
-    """What is asked. Subclass it and give each field a `Number`, `Integer`, `Grade`, `Category`, `Text` or `Boolean`."""
+    """What is asked. Subclass it and give each field a `Number`, `Integer`, `Grade`, `Category`, `Text`, `Boolean` or `Audio`."""
 
     assay_fields: ClassVar[dict[str, Field]] = {}
 

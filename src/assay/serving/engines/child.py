@@ -30,12 +30,17 @@ class PipelineEngine:
         kinds = {"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
         self._schema = {name: kinds.get(field.kind, pl.String) for name, field in load.contract.fields.items()}
         self._frame = pl.DataFrame
+        self._audio = load.contract.audio
+        self._labels = bool(load.contract.target.labels)
         allowed = declared() if load.trusted else frozenset()
         self._pipeline: Any = load_pipeline(load.data, tuple(name for name in load.trusted if name in allowed))
 
     def run(self, columns: Columns) -> Floats:
-        """The raw answers, float64 of shape (rows,)."""
-        return np.asarray(self._pipeline.predict(self._frame(columns, schema=self._schema)), np.float64).reshape(-1)
+        """The raw answers, float64 of shape (rows,) or (rows, labels)."""
+        asked = self._frame(columns, schema=self._schema) if self._audio is None else columns[self._audio]
+        if self._labels:
+            return np.asarray(self._pipeline.predict_proba(asked), np.float64)
+        return np.asarray(self._pipeline.predict(asked), np.float64).reshape(-1)
 
 
 def declared() -> frozenset[str]:
@@ -60,12 +65,19 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:
             elif engine is None:
                 reply = Reply(error="nothing is loaded")
             else:
-                reply = Reply(values=engine.run(message.columns).astype("<f8").tobytes())
+                reply = Reply(values=engine.run(_arrays(message)).astype("<f8").tobytes())
         except Exception as failed:  # noqa: BLE001 - whatever a foreign model raises is its answer
             reply = Reply(error=f"{type(failed).__name__}: {str(failed)[:300]}")
         data = msgspec.msgpack.encode(reply)
         outgoing.write(_LENGTH.pack(len(data)) + data)
         outgoing.flush()
+
+
+def _arrays(message: Run) -> Columns:
+    """The columns as an engine takes them."""
+    if not message.samples:
+        return message.columns
+    return {name: np.frombuffer(values, "<f4").reshape(-1, message.samples) for name, values in message.columns.items()}
 
 
 def _limit(memory_bytes: int) -> None:

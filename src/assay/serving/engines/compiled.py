@@ -1,4 +1,4 @@
-"""A compiled version in this process: one ONNX graph, one input a field, one number a row."""
+"""A compiled version in this process: one ONNX graph, one input a field, one number a row or one confidence a label."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 
 from assay.domain.question.contract import Contract
 from assay.errors import ArtifactRejected, ModelFailed
+from assay.serving.engines.runtime import onnx_runtime
 
-Columns = dict[str, list[Any]]
 Floats = np.ndarray[Any, np.dtype[Any]]
+Columns = dict[str, Any]  # of each field a list of its values; of recordings float32 [seconds, samples]
 _FATAL = 4
 
 
@@ -18,8 +19,7 @@ class GraphEngine:
     """Runs a compiled pipeline. Thread-safe; one thread of the machine a call."""
 
     def __init__(self, graph: bytes, contract: Contract) -> None:
-        import onnxruntime as ort  # noqa: PLC0415 - a process that only does jobs or commands answers with no graph
-
+        ort = onnx_runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
@@ -31,19 +31,23 @@ class GraphEngine:
         asked = {given.name for given in self._session.get_inputs()}
         if asked != set(contract.fields):
             raise ArtifactRejected("The compiled graph asks for other fields than the contract names.")
+        self._labels = len(contract.target.labels)
+        self._audio = contract.audio
         self._numeric = {name: field.numeric or field.kind == "boolean" for name, field in contract.fields.items()}
 
     def run(self, columns: Columns) -> Floats:
-        """The raw answers, float32 of shape (rows,), to columns of equal length; raises ModelFailed."""
-        feed = {
-            name: np.array(values, np.float32 if self._numeric[name] else object).reshape(-1, 1)
-            for name, values in columns.items()
-        }
+        """The raw answers, float32 of shape (rows,) or (rows, labels), to columns of equal length; raises ModelFailed."""
+        feed = {name: self._fed(name, values) for name, values in columns.items()}
         try:
             found: Floats = self._session.run(None, feed)[0]
         except Exception as failed:
             raise ModelFailed(f"The model failed: {type(failed).__name__}.") from failed
-        return found.reshape(-1)
+        return found.reshape(-1, self._labels) if self._labels else found.reshape(-1)
+
+    def _fed(self, name: str, values: Any) -> Floats:
+        if name == self._audio:
+            return np.ascontiguousarray(values, np.float32)
+        return np.array(values, np.float32 if self._numeric[name] else object).reshape(-1, 1)
 
     def close(self) -> None:
         """Nothing to end: the session goes with the last reference to it."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,9 +38,10 @@ class Load(msgspec.Struct, tag="load", frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, tag="run", frozen=True, kw_only=True):
-    """Columns to answer."""
+    """Columns to answer; of recordings little-endian float32 values, `samples` a row."""
 
-    columns: Columns
+    columns: dict[str, Any]
+    samples: int = 0
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,14 +65,20 @@ class HostEngine:
         self._start()
 
     def run(self, columns: Columns) -> Floats:
-        """The raw answers, float64 of shape (rows,); raises ModelFailed or ModelTimedOut."""
+        """The raw answers, float64 of shape (rows,) or (rows, labels); raises ModelFailed or ModelTimedOut."""
+        audio, labels = self._load.contract.audio, len(self._load.contract.target.labels)
+        asked = Run(columns=columns)
+        if audio is not None:
+            heard = np.ascontiguousarray(columns[audio], "<f4")
+            asked = Run(columns={audio: heard.tobytes()}, samples=heard.shape[1])
         with self._turn:
             if self._child is None or self._child.poll() is not None:
                 self._start()
-            reply = self._call(Run(columns=columns), self._timeout_s)
+            reply = self._call(asked, self._timeout_s)
         if reply.error:
             raise ModelFailed(f"The model failed: {reply.error}")
-        return np.frombuffer(reply.values, "<f8")
+        found = np.frombuffer(reply.values, "<f8")
+        return found.reshape(-1, labels) if labels and found.size % labels == 0 else found
 
     def close(self) -> None:
         """Ends the child at once."""

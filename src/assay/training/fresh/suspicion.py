@@ -74,7 +74,11 @@ def suspect(model: Model[Any], part: Sifted, fresh: pl.DataFrame, known: Known |
 
     `fresh` are its kept rows that are not known. First rows are held against themselves only, and if they came `alone`
     any number of them may be set aside. A part without a fresh row can do no harm but one: to hand back the test.
+    What the target is suspected of is said of numbers only; labels are held against a control set.
     """
+    if model.labels:
+        returned = None if known is None else _returned(part, known)
+        return returned or (None if alone and known is None else too_many_faults(part))
     if known is None:
         faults = None if alone else too_many_faults(part)
         return faults or target_constant(model, part.kept) or target_leak(model, part.kept, None)

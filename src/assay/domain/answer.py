@@ -1,0 +1,42 @@
+"""An answer: a number, or the confidence in each label, of a recording one a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+Answer: TypeAlias = float | dict[str, float | None] | dict[str, list[float | None]]
+DECIMALS = 6  # of a confidence: a float32 tells no more
+_encode = msgspec.json.Encoder().encode
+
+
+def told(confidences: Sequence[Any], labels: Sequence[str]) -> Answer:
+    """Confidences as they are given: one a label, or of a recording, [seconds][labels], a list of one a second a label.
+
+    What is not a number was not told, and is null.
+    """
+    if not len(confidences) or isinstance(confidences[0], Sequence):
+        columns = zip(*confidences, strict=True) if len(confidences) else ((),) * len(labels)
+        return {label: [_rounded(one) for one in column] for label, column in zip(labels, columns, strict=True)}
+    return {label: _rounded(one) for label, one in zip(labels, confidences, strict=True)}
+
+
+def text_of(answer: Answer) -> str:
+    """The answer as the record keeps it, which is JSON."""
+    return repr(answer) if isinstance(answer, float) else _encode(answer).decode()
+
+
+def headline(answer: Answer) -> float | None:
+    """The one number that stands for it: the number itself, or the greatest confidence."""
+    return answer if isinstance(answer, float) else max(_numbers(answer), default=None)
+
+
+def _numbers(answer: dict[str, Any]) -> Iterator[float]:
+    for told in answer.values():
+        yield from (one for one in (told if isinstance(told, list) else [told]) if one is not None)
+
+
+def _rounded(confidence: float) -> float | None:
+    return round(confidence, DECIMALS) if confidence == confidence else None

@@ -1,0 +1,1 @@
+"""Inputs that are kept, and what every version said of them."""
