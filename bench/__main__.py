@@ -12,20 +12,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import bulk, databases, latency, memory, serving
+from bench import bulk, databases, interests, items, latency, memory, serving, shadow, speech
 from bench.install import place
 from bench.results import Figures, Table, append, conditions, show, write_page
-from bench.subject import Plan, Subject, prepare
+from bench.subject import Plan, Subject, bare, prepare
 
 MEASURES: dict[str, Callable[[Subject], Iterator[Figures]]] = {
     "serving": serving.measure, "bulk": bulk.measure, "latency": latency.measure, "memory": memory.measure,
-    "databases": databases.measure,
+    "databases": databases.measure, "items": items.measure,
+    "interests": interests.measure, "speech": speech.measure, "shadow": shadow.measure,
 }  # fmt: skip
 TABLES: dict[str, Callable[[list[Figures]], list[Table]]] = {
     "serving": serving.tables, "bulk": bulk.tables, "latency": latency.tables, "memory": memory.tables,
-    "databases": databases.tables,
+    "databases": databases.tables, "items": items.tables,
+    "interests": interests.tables, "speech": speech.tables, "shadow": shadow.tables,
 }  # fmt: skip
 PAGE = "page"
+OWN_MODEL = ("items", "interests", "speech")  # what needs no stones
 
 
 def main() -> int:
@@ -51,7 +54,7 @@ def _measure(names: list[str], plan: Plan) -> None:
     # on a real disk, where a sync costs what it costs
     with tempfile.TemporaryDirectory(dir=place(), prefix="run-") as folder:
         print("Training ...", file=sys.stderr)
-        subject = prepare(Path(folder), plan)
+        subject = bare(Path(folder), plan) if set(names) <= set(OWN_MODEL) else prepare(Path(folder), plan)
         data = Path(os.environ["DATA"]).name if os.environ.get("DATA") else "made up"
         for name in names:
             run = time.strftime("%Y-%m-%dT%H:%M:%S")
@@ -75,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         "rounds": (3, "how often each server has its turn"), "seconds": (8, "length of a load"),
         "warm-up": (2, "seconds before it that do not count"), "rows": (1_000_000, "rows of the large file"),
         "trials": (100, "of the diamonds' tuned recipe"), "requests": (10_000, "before memory is looked at"),
-        "starts": (5, "of each server"),
+        "starts": (5, "of each server"), "files": (100_000, "kept files of a minute each"),
+        "recordings": (300, "real ones that a sweep goes through"),
     }  # fmt: skip
     for name, (usual, meaning) in counts.items():
         parser.add_argument(f"--{name}", type=int, default=usual, metavar="N", help=f"{meaning} ({usual})")

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import polars as pl
 
 from assay.app import Assay
 from assay.cli.views.tables import answer_rows, arrayed, typed_column
 from assay.serving.bulk import score
+from assay.serving.engines.runtime import onnx_runtime
 from assay.serving.loaded import LoadedVersion
 from bench.results import Figures, Table, distinct, each, median, of_kind, ratios
 from bench.subject import ASSAY, BOOSTED, MODEL, Subject, made_up, plain_environment, stones
@@ -152,6 +152,7 @@ def _bare(subject: Subject, version: LoadedVersion, rows: pl.DataFrame, graph: b
         return run
 
     def graph_on(threads: int) -> Way:
+        onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

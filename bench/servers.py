@@ -151,7 +151,7 @@ def running(server: Server, subject: Subject) -> Iterator[Running]:
     folder.mkdir()
     if server.home is not None:
         shutil.copytree(server.home, folder / "home")
-    port = _free_port()
+    port = free_port()
     filled = {"folder": str(folder), "port": str(port), "url": server.url}
     environment = plain_environment() | {name: value.format(**filled) for name, value in server.environment.items()}
     began = time.perf_counter()
@@ -214,7 +214,7 @@ def _wait(up: Running, subject: Subject) -> None:
     raise SystemExit(f"{up.server.name} did not start:\n{up.processes.log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -37,6 +37,8 @@ class Plan:
     rows: int
     requests: int
     starts: int
+    files: int
+    recordings: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,21 @@ def train(application: Path, home: Path, data: Path, *more: str) -> None:
 def plain_environment() -> dict[str, str]:
     """Our environment without the settings that would change what is measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
+
+
+def bare(folder: Path, plan: Plan) -> Subject:
+    """Nothing but the plan and a folder, for what has a model of its own."""
+    return Subject(
+        folder=folder,
+        plan=plan,
+        data=folder,
+        home=folder,
+        pipeline=None,
+        model=folder,
+        fields=(),
+        questions=[],
+        prices=[],
+    )
 
 
 def prepare(folder: Path, plan: Plan) -> Subject:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from assay.clock import new_id, now_us
 from assay.domain.dataset import Dataset
 from assay.domain.evaluation import Evaluation
+from assay.domain.items.item import Item, Sound
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.store.database import Values
@@ -29,7 +31,7 @@ def prediction_values(**told: Any) -> Values:
         "id": new_id(), "at": now_us(), "model": "stone", "version": 1, "role": "answer", "question": '{"carat":1}',
         "answer": "2.5", "value": 2.5, "took_us": 5, "exchange": None, "position": 0,
     } | told  # fmt: skip
-    return tuple(made[name] for name in predictions.COLUMNS)
+    return tuple(made[name] for name in predictions.COLUMNS if name in made)  # outside an experiment it names none
 
 
 def dataset(**told: Any) -> Dataset:
@@ -67,3 +69,12 @@ def rollout(version: int, **told: Any) -> Rollout:
         "id": new_id(), "at": now_us(), "model": "stone", "version": version, "by": "a test", "reason": "why not"
     }  # fmt: skip
     return Rollout(**(made | told))
+
+
+def item(name: str = "one.wav", **told: Any) -> Item:
+    """An item, by a digest that its name gives unless told otherwise."""
+    made: dict[str, Any] = {
+        "id": new_id(), "at": now_us(), "collection": "files", "name": name, "digest": sha256(name.encode()).hexdigest(),
+        "size": 16_044, "sound": Sound(format="wav", rate=8_000, channels=1, frames=8_000), "by": "a test",
+    }  # fmt: skip
+    return Item(**(made | told))

@@ -150,3 +150,28 @@ def test_where_no_address_was_told_the_environment_stays_as_it_is(
     for told in ({}, {"database_url": None}):
         assert concealed({"home": tmp_path, **told}) == {"home": tmp_path}
         assert os.environ["ASSAY_DATABASE_URL"] == URL
+
+
+@pytest.mark.parametrize("hosts", [("models.example.org",), ("10.1.0.0/16", "::1", "2001:db8::/32", "192.168.7.7")])
+def test_hosts_that_remote_models_may_ask_are_names_addresses_and_networks(
+    tmp_path: Path, hosts: tuple[str, ...]
+) -> None:
+    assert settings_for(tmp_path, remote_hosts=hosts).remote_hosts == hosts
+    for wrong in ("*", "a b", "", "models.example.org\n", "é.example.org", "x@y", "a" * 254):
+        with pytest.raises(ValidationError):
+            settings_for(tmp_path, remote_hosts=[wrong])
+
+
+def test_what_remote_models_are_told_is_not_told_to_anybody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_REMOTE_SECRETS", '{"detector": "Bearer 4711"}')
+    found = settings_for(tmp_path)
+    assert found.remote_secrets == {"detector": "Bearer 4711"}
+    assert "4711" not in repr(found)
+    monkeypatch.setenv("ASSAY_REMOTE_SECRETS", '{"detector": ["Bearer 4711"]}')
+    with pytest.raises(ValidationError) as wrong:
+        settings_for(tmp_path)
+    said = settings_faults(wrong.value)
+    assert said
+    assert "4711" not in " ".join(said)

@@ -7,9 +7,9 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,10 +19,11 @@ from pydantic_settings import (
 )
 
 PREFIX = "ASSAY_"
-SECRET = ("database_url", "data")  # which may hold a password
+SECRET = ("database_url", "data", "remote_secrets", "webhook_secret")  # which may hold a password
+HOST = r"^[A-Za-z0-9_.:/-]{1,253}$"
 Unsafe = Literal[
     "answer-before-commit", "no-sync", "no-hash", "no-golden", "no-idempotency", "no-fence", "no-prepare", "no-drain", "no-slot",
-    "no-quarantine",
+    "no-quarantine", "no-sticky", "no-mark", "no-standing",
 ]  # fmt: skip
 
 
@@ -31,7 +32,7 @@ class ScheduleSetting(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    verb: Literal["train"] = Field("train", description="What is done.")
+    verb: Literal["train", "watch"] = Field("train", description="What is done.")
     model: str | None = Field(None, description="The model it is done for; the only one unless told.")
     every: str | None = Field(None, description="An interval such as 30s, 15m, 6h or 1d; slots lie on its multiples.")
     cron: str | None = Field(None, description="Minute, hour, day, month and weekday in UTC, as cron has them.")
@@ -72,6 +73,9 @@ class Settings(BaseSettings):
     max_waiting_rows: int = Field(
         100_000, ge=1, description="Most questions that wait for a model before new ones get 503."
     )
+    max_wait_s: float = Field(
+        10.0, gt=0, description="How long a question may have to wait for a model that is slow before new ones get 503."
+    )
     max_connections: int = Field(4096, ge=1, description="Most open connections of one process.")
     model_timeout_s: float = Field(
         30.0, gt=0, description="Longest time a model in a host process may take for one batch."
@@ -88,19 +92,53 @@ class Settings(BaseSettings):
         5.0, ge=0, description="How long a server that is told to stop goes on accepting connections, unready."
     )
     data: str | None = Field(
-        None, description="Where fresh rows come from: a file, folder, glob, bucket address or database address."
+        None,
+        description="Where fresh rows, or recordings, come from: a file, folder, glob, bucket address or database address.",
+    )
+    control: str | None = Field(
+        None,
+        description="The control set: a folder or bucket of labelled recordings, or rows; what was held out unless told.",
     )
     query: str | None = Field(None, description="The SQL query that gives the rows, where `data` is a database.")
     look_interval_s: float = Field(2.0, gt=0, description="How often the worker looks for fresh rows and due slots.")
     job_workers: int = Field(1, ge=0, le=64, description="Workers for jobs beside the web processes.")
+    predict_workers: int = Field(1, ge=0, le=64, description="Processes that do tasks beside the web processes.")
+    max_queued_tasks: int = Field(
+        100_000, ge=1, description="Most tasks that wait to be begun before new ones get 503."
+    )
+    webhook_secret: str | None = Field(
+        None, min_length=16, repr=False, description="What webhooks are signed with; without it there are none."
+    )
+    webhook_hosts: tuple[Annotated[str, StringConstraints(pattern=HOST)], ...] = Field(
+        (),
+        description="Hosts, addresses or networks that webhooks may reach although they are private, or by plain HTTP.",
+    )
     lease_s: float = Field(15.0, ge=0.2, description="How long a job stays its worker's without a sign of life.")
     trials: int | None = Field(None, ge=1, description="Trials of each tuned recipe, instead of its own number.")
     max_attempts: int = Field(3, ge=1, le=100, description="How often a job is tried whose worker is lost.")
     schedules: dict[str, ScheduleSetting] = Field(
         default_factory=dict, description="Jobs to be made at every slot of a schedule, by name."
     )
-    max_upload_bytes: int = Field(1 << 30, ge=1024, description="Longest body of an upload of rows.")
+    rescore_interval_s: float = Field(
+        120.0, ge=1, description="How often a version that asks another server scores all items anew."
+    )
+    rescore_budget_s: float = Field(
+        60.0, ge=1, description="How long a sweep goes on before other jobs have their turn."
+    )
+    shadow_interval_s: float = Field(
+        15.0, gt=0, description="How often a shadow of an experiment is asked what others were asked meanwhile."
+    )
+    shadow_behind_s: float = Field(
+        3600.0, ge=60, description="How old a question may be that a shadow is still asked; older ones are skipped."
+    )
+    max_upload_bytes: int = Field(1 << 30, ge=1024, description="Longest body of an upload of rows or of a recording.")
     poll_interval_s: float = Field(0.2, gt=0, description="How often a process looks for a new rollout.")
+    remote_hosts: tuple[Annotated[str, StringConstraints(pattern=HOST)], ...] = Field(
+        (), description="Hosts, addresses or networks that remote models may ask besides this machine."
+    )
+    remote_secrets: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="What remote models are told in headers, by the secret's name."
+    )
     unsafe: frozenset[Unsafe] = Field(
         frozenset(), description="Protections switched off, to prove that the tests notice. Never in production."
     )

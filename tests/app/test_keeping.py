@@ -11,6 +11,7 @@ import pytest
 from assay.app import Assay
 from assay.app.keeping import Keeper
 from assay.errors import DataSuspect
+from assay.store.items import holds
 from assay.training.run import Plan
 from assay.training.train import code_digest
 from tests import tiny
@@ -81,3 +82,17 @@ def test_rows_of_another_place_are_held_against_those_of_the_version_that_rules(
     dataset = assay.datasets.find("stone", made.dataset)
     assert dataset is not None
     assert (dataset.parent, dataset.fresh) == (None, dataset.rows), "a history of its own all the same"
+
+
+def test_recordings_that_were_learnt_from_stay_when_their_items_are_deleted(tmp_path: Path) -> None:
+    from assay.app.items.deleting import Deleting
+    from tests import heard
+    from tests.app.items.test_receiving import send
+
+    with heard.opened(tmp_path / "home") as assay:
+        body = (heard.application() / "sound" / "tone_00.wav").read_bytes()
+        item, _ = send(assay, body)
+        with assay.database.reading() as connection:
+            assert item.digest in holds.held(connection, assay.versions.find("notes", heard.DRAWN).dataset)
+        Deleting(assay).delete("files", item.name, "a test")
+        assert assay.artifacts.confirmed(item.digest).read_bytes() == body

@@ -12,8 +12,9 @@ from assay.app import Assay
 from assay.app.looking import Duties
 from assay.domain.job import Job
 from assay.domain.releases.gate import Gate
+from assay.store.items.ending import delete_name
 from assay.store.paging import Window
-from tests import tiny
+from tests import heard, stamped, tiny
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_of_the_same_rows_only_one_job_is_made_whoever_looks_and_how_often(assay
 
 
 def test_rows_sent_to_a_named_dataset_are_fresh_rows_too(tmp_path: Path) -> None:
-    from assay.app.receiving import Receiving
+    from assay.app.given.receiving import Receiving
 
     with tiny.opened(tmp_path / "home", data="dataset:stones") as assay:
         duties = Duties(assay)
@@ -110,3 +111,71 @@ def test_the_gate_is_that_which_the_version_was_made_for(assay: Assay, monkeypat
     assay.promote("stone", tiny.ROUGH, by="test")
     Duties(assay).guard()
     assert seen == [assay.application.model(None).gate]
+
+
+@pytest.fixture
+def hearing(tmp_path: Path, folder: Path) -> Iterator[Assay]:
+    """An application that keeps recordings, and watches a folder for them."""
+    made = Assay.at(heard.write(tmp_path / "app"), home=tmp_path / "home", data=str(folder))
+    yield made
+    made.close()
+
+
+def look(duties: Duties, times: int = 2) -> None:
+    """Every duty, as if it were not too early for any."""
+    for _ in range(times):
+        duties._watched._changes._next = duties._labelled._next = 0
+        for duty in duties.all():
+            duty()
+
+
+def test_recordings_become_items_and_are_no_rows(hearing: Assay, folder: Path) -> None:
+    heard.record(folder / "one.wav", ["low", "high"])
+    (folder / "rows.csv").write_text("carat,price\n1,2\n")
+    look(Duties(hearing), 4)
+    assert [one.name for one in hearing.items.page("files")] == ["one.wav"]
+    assert jobs(hearing) == []
+
+
+def test_labelled_recordings_are_learnt_from_once_all_of_them_are_there(hearing: Assay, folder: Path) -> None:
+    heard.write_recordings(folder, 3)
+    late = (folder / "tone_02.wav").rename(folder.parent / "late.wav")
+    duties = Duties(hearing)
+    look(duties, 4)
+    assert jobs(hearing) == []
+    late.rename(folder / "tone_02.wav")
+    look(duties, 4)
+    (made,) = jobs(hearing)
+    assert (made.verb, made.by) == ("train", "fresh rows")
+    heard.record(folder / "unlabelled.wav", ["low"])
+    look(duties, 4)
+    assert len(jobs(hearing)) == 1
+    assert len(hearing.items.page("files")) == 4
+    (folder / "utterances.csv").write_text("file,utterance,start_s,end_s\ntone_00.wav,low,0.1,0.9\n")
+    look(duties, 4)
+    assert len(jobs(hearing)) == 2
+
+
+def test_what_was_deleted_loses_its_bytes_whoever_deleted_it(hearing: Assay, folder: Path) -> None:
+    heard.record(folder / "one.wav", ["low"])
+    duties = Duties(hearing)
+    look(duties)
+    item = hearing.items.find("files", "one.wav")
+    with hearing.database.writing() as connection:
+        delete_name(connection, "files", "one.wav", "somebody who died then")
+    assert hearing.artifacts.path(item.digest).exists()
+    look(duties)
+    assert not hearing.artifacts.path(item.digest).exists()
+
+
+def test_kept_items_make_a_job_as_soon_as_a_version_answers(tmp_path: Path) -> None:
+    with stamped.opened(tmp_path / "scored") as assay:
+        duties = Duties(assay)
+        stamped.keep(assay, [1], bytes_too=False)
+        duties.look_for_items()
+        assert jobs(assay) == [], "nobody answers"
+        stamped.rule(assay, 1)
+        assert duties.look_for_items in duties.all()
+        for _ in range(3):
+            duties.look_for_items()
+        assert [(one.verb, one.model) for one in jobs(assay)] == [("rescore", stamped.MODEL)]

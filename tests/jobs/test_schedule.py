@@ -26,6 +26,13 @@ def due(made: Schedule, after: str, now: str, limit: int = 100) -> list[str]:
     return [iso(slot)[:19] for slot in made.due(parse_iso(after), parse_iso(now), limit)]
 
 
+def test_models_are_trained_or_watched() -> None:
+    assert schedule(every="6h").verb == "train"
+    assert schedule(verb="watch", model="phrases", every="6h").verb == "watch"
+    with pytest.raises(ValueError, match="'train' or 'watch'"):
+        schedule(verb="dance", every="6h")
+
+
 @pytest.mark.parametrize(("told", "seconds"), [("30s", 30), ("15m", 900), ("6h", 21_600), ("1d", 86_400), (" 7s ", 7)])
 def test_an_interval_is_a_number_with_its_unit(told: str, seconds: int) -> None:
     assert schedule(every=told).every_s == seconds

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from assay.measures.confidences import across, average_precision, by_label, covered, metrics
+from assay.measures.confidences import across, average_precision, by_label, calibration_error, covered, metrics, ndcg
 
 LABELS = ("zero", "one", "two")
 
@@ -26,6 +26,11 @@ def test_metrics_are_those_of_scikit_learn(seed: int, decimals: int | None) -> N
     truth, told = drawn(seed, decimals=decimals)
     found = metrics(truth, told, LABELS, 0.5)
 
+    ranked, missed = found.pop("ndcg_at_10"), found.pop("calibration_error")
+    some = truth.any(axis=1)
+    if decimals is None:  # of equal confidences scikit-learn takes another one first
+        assert ranked == pytest.approx(sk.ndcg_score(truth[some], told[some], k=10), rel=1e-6)
+    assert 0 <= missed <= 1
     at = told >= 0.5
     assert found == pytest.approx({
         "average_precision": sk.average_precision_score(truth, told, average="macro"),
@@ -46,6 +51,7 @@ def test_each_label_has_its_own_figures(decimals: int | None) -> None:
     assert list(found) == list(LABELS)
     for place, label in enumerate(LABELS):
         here, said = truth[:, place], told[:, place]
+        assert 0 <= found[label].pop("calibration_error") <= 1
         assert found[label] == pytest.approx({
             "rows": here.sum(),
             "average_precision": sk.average_precision_score(here, said),
@@ -66,7 +72,9 @@ def test_labels_that_are_nowhere_are_no_part_of_the_mean() -> None:
     assert metrics(truth, told, LABELS, 0.5)["average_precision"] == pytest.approx(
         sk.average_precision_score(truth[:, [0, 2]], told[:, [0, 2]], average="macro")
     )
-    assert by_label(truth, told, LABELS, 0.5)["one"].keys() == {"rows", "precision", "f1", "log_loss", "brier", "error"}
+    assert by_label(truth, told, LABELS, 0.5)["one"].keys() == {
+        "rows", "precision", "f1", "log_loss", "brier", "error", "calibration_error",
+    }  # fmt: skip
 
 
 def test_what_is_not_defined_is_left_out() -> None:
@@ -74,9 +82,23 @@ def test_what_is_not_defined_is_left_out() -> None:
 
     assert metrics(nothing[:0], nothing[:0].astype(float), LABELS, 0.5) == {}
     found = metrics(nothing, np.zeros((4, 3)), LABELS, 0.5)
-    assert found == pytest.approx({"log_loss": 0, "brier": 0, "error": 0}, abs=1e-6)
+    assert found == pytest.approx({"log_loss": 0, "brier": 0, "error": 0, "calibration_error": 0}, abs=1e-6)
     assert metrics(~nothing, np.zeros((4, 3)), LABELS, 0.5)["f1"] == 0
     assert by_label(nothing[:0], nothing[:0].astype(float), LABELS, 0.5)["two"] == {"rows": 0}
+
+
+def test_the_first_labels_count_most_and_rows_without_any_do_not_count() -> None:
+    truth = np.array([[True, False, False], [False, False, False]])
+    told = np.array([[0.1, 0.9, 0.5], [0.1, 0.2, 0.3]])
+    assert ndcg(truth, told) == pytest.approx(1 / np.log2(4))
+    assert ndcg(truth, told, first=2) == 0
+    assert np.isnan(ndcg(truth[1:], told[1:]))
+
+
+def test_confidences_that_are_the_shares_have_no_calibration_error() -> None:
+    truth = np.array([[True], [False], [False], [False]])
+    assert calibration_error(truth, np.full((4, 1), 0.25)) == pytest.approx(0)
+    assert calibration_error(truth, np.full((4, 1), 1.0)) == pytest.approx(0.75)
 
 
 def test_what_is_not_told_counts_as_nought() -> None:

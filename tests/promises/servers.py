@@ -29,7 +29,7 @@ from assay.web.server import serve
 sys.exit(serve(Path(sys.argv[1]), json.loads(sys.argv[2])))
 """
 # no workers for jobs, and an end at once, unless a test is about them
-PLAIN = {"port": 0, "job_workers": 0, "drain_delay_s": 0}
+PLAIN = {"port": 0, "job_workers": 0, "predict_workers": 0, "drain_delay_s": 0}
 STONE = {"carat": 1.0, "depth": 61.0, "cut": "Ideal", "color": "E"}
 NOTE = {"text": "a note", "count": 3, "weight": 1.0, "urgent": True, "discount": 0.5}
 JSON = {"Content-Type": "application/json"}

@@ -138,7 +138,7 @@ def test_uploads_that_are_proved_at_the_same_time(server: Server) -> None:
         one.start()
     most, memory = 0, set()
     while any(one.is_alive() for one in sending):
-        proving = [pid for pid in chores.children(server.worker) if b"assay.app.sifting" in _file(pid, "cmdline")]
+        proving = [pid for pid in chores.children(server.worker) if b"assay.app.given.sifting" in _file(pid, "cmdline")]
         most = max(most, len(proving))
         memory |= {
             line.split()[3] for pid in proving for line in _file(pid, "limits").splitlines() if b"address space" in line

@@ -16,8 +16,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from assay.app.receiving import Sift
-from assay.app.sifting import sift
+from assay.app.given.receiving import Sift
+from assay.app.given.sifting import sift
 from assay.cli.main import main
 from assay.domain.given.upload import Format
 from assay.errors import DataInvalid, StorageFull

@@ -98,6 +98,60 @@ def test_more_rows_than_may_wait_are_refused_but_a_lone_long_list_is_not() -> No
     asyncio.run(story())
 
 
+def test_behind_a_round_that_is_slow_only_as_many_wait_as_are_done_in_time() -> None:
+    async def story() -> list[int]:
+        def work(tasks: Sequence[Awaited]) -> None:
+            time.sleep(0.02 * len(tasks))
+
+        lane: Lane[Awaited] = Lane("test", work, 10_000)
+        lane.patience_us = 1_000_000
+        admitted, refused = [], 0
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            for _ in range(10):
+                task = Awaited(1)
+                try:
+                    lane.submit(task)
+                except Overloaded:
+                    refused += 1
+                else:
+                    admitted.append(task)
+            await asyncio.sleep(0.02)
+        waiting = lane.waiting_rows
+        await asyncio.gather(*(task.future for task in admitted))
+        alone = Awaited(1)
+        lane.submit(alone)
+        await alone.future
+        await lane.close()
+        return [refused, waiting]
+
+    refused, waiting = asyncio.run(story())
+    assert refused > 100, "ten times as many came as are done"
+    assert waiting < 400
+
+
+def test_behind_a_round_that_hangs_nobody_waits_longer_than_patience() -> None:
+    async def story() -> None:
+        made = Rounds()
+        made.free.clear()
+        lane = Lane("test", made.work, 10_000)
+        lane.patience_us = 200_000
+        first, second, third = (Awaited(1) for _ in range(3))
+        lane.submit(first)
+        await asyncio.sleep(0.05)
+        lane.submit(second)
+        await asyncio.sleep(0.3)
+        with pytest.raises(Overloaded):
+            lane.submit(third)
+        made.free.set()
+        await asyncio.gather(first.future, second.future)
+        lane.submit(third)
+        await third.future
+        await lane.close()
+
+    asyncio.run(story())
+
+
 def test_closing_answers_what_waits_and_refuses_what_comes() -> None:
     async def story() -> None:
         made = Rounds()

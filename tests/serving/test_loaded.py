@@ -119,3 +119,14 @@ def test_a_model_that_fails_on_a_golden_question_is_rejected(assay: Assay) -> No
     for verb in (assay.loader.load, assay.loader.verify):
         with pytest.raises((VersionRejected, ArtifactRejected)):
             verb(wrong)
+
+
+def test_apart_a_version_answers_alike_from_a_process_of_its_own(assay: Assay, linear: LoadedVersion) -> None:
+    apart = assay.loader.load(assay.versions.find("stone", tiny.LINEAR), apart=True)
+    try:
+        assert isinstance(apart.engine, HostEngine)
+        assert not isinstance(linear.engine, HostEngine)
+        asked = standins.asked(linear, {"carat": 2.0})
+        assert predict(apart, asked) == predict(linear, asked)
+    finally:
+        apart.engine.close()

@@ -40,8 +40,10 @@ class Room:
         self.act()
         return standins.version(standins.times(version.number), number=version.number)
 
-    def propose(self, number: int) -> str:
-        return self.preparations.propose("stone", number, by="me", who=("here", "now", 7), left=lambda _: True).id
+    def propose(self, number: int, *others: int) -> str:
+        return self.preparations.propose(
+            "stone", number, by="me", who=("here", "now", 7), left=lambda _: True, versions=(number, *others)
+        ).id
 
     def words(self, preparation: str) -> list[str]:
         """What the process says of the preparation, once it says something."""
@@ -100,7 +102,8 @@ def test_what_was_given_up_is_let_go(room: Room) -> None:
     preparation = room.propose(3)
     assert room.words(preparation) == [""]
     room.preparations.abort(preparation, "another could not")
-    room.ready.look()
+    for _ in range(2):
+        room.ready.look()
     assert room.ready.take("stone", 3) is None
 
 
@@ -111,6 +114,7 @@ def test_the_version_before_is_at_hand_without_loading(room: Room) -> None:
     assert room.loads == []
     room.ready.switched(standins.version(standins.times(2), number=2))
     room.preparations.abort(preparation, "enough")
+    room.ready.look()
     room.ready.look()
     assert room.ready.take("stone", 1) is None, "only the last one before is kept"
 
@@ -130,3 +134,32 @@ def test_a_slow_version_holds_up_nothing_else(room: Room) -> None:
     assert room.preparations.acknowledged(slow) == {}
     gate.set()
     assert room.words(slow) == [""]
+
+
+def test_every_arm_of_an_experiment_is_loaded_unless_it_answers_already(room: Room) -> None:
+    answering = standins.version(standins.times(1), number=1)
+    room.ready.serving = lambda model, number: answering if (model, number) == ("stone", 1) else None
+    assert room.words(room.propose(1, 2, 3)) == [""]
+    assert room.loads == [2, 3]
+    assert room.ready.take("stone", 1) is answering
+    assert [one and one.number for one in (room.ready.take("stone", 2), room.ready.take("stone", 3))] == [2, 3]
+
+
+def test_of_several_the_one_that_cannot_be_loaded_is_named(room: Room) -> None:
+    def fail() -> None:
+        if len(room.loads) == 2:
+            raise ArtifactRejected("The file abc is damaged.")
+
+    room.act = fail
+    assert room.words(room.propose(4, 5, 6)) == ["version 5: The file abc is damaged."]
+    assert room.ready.take("stone", 4) is None
+
+
+def test_what_was_prepared_is_still_at_hand_when_its_decision_is_followed(room: Room) -> None:
+    preparation = room.propose(3)
+    assert room.words(preparation) == [""]
+    room.preparations.abort(preparation, "committed, as far as this process sees")
+    room.ready.look()
+    assert room.ready.take("stone", 3) is not None, "it would be loaded a second time"
+    room.ready.look()
+    assert room.ready.take("stone", 3) is None

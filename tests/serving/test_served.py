@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from assay.clock import ticks_us
+from assay.domain.releases.rollout import Arm, Rollout
 from assay.errors import ModelFailed, NothingReleased, StorageFull, StoreUnavailable, Unstorable
 from assay.serving.batch import Awaited
 from assay.serving.loaded import LoadedVersion
@@ -30,6 +32,8 @@ class TestAsk(Awaited):
 
     def __init__(self, version: LoadedVersion, *told: dict[str, Any], spoilt: bool = False) -> None:
         super().__init__(rows=len(told))
+        self.began = ticks_us()
+        self.experiment: str | None = None
         self.version = version
         self.questions = standins.asked(version, *told)
         self.spoilt = spoilt
@@ -204,6 +208,101 @@ def test_the_version_before_is_not_kept_alive(database: Sqlite) -> None:
         served.switch(standins.version(standins.times(2), number=2))
         served.switch(standins.version(standins.times(3), number=3))
         gc.collect()
-        assert served._before() is None
+        assert [one() for one in served._before] == [None]
 
     answered_after(database, story)
+
+
+# ---- experiments
+
+HALVES = (Arm(version=1, share=0.5), Arm(version=2, share=0.5))
+EXPERIMENT = rows.rollout(1, experiment="checkout", arms=HALVES)
+ARMS = {number: standins.version(standins.times(number), number=number) for number in (1, 2)}
+
+
+def never() -> str:
+    raise AssertionError("nobody is to be asked who it is")
+
+
+def test_only_an_experiment_asks_who_it_is(database: Sqlite) -> None:
+    async def story() -> None:
+        served = Served("stone", Recorder(database), max_waiting_rows=10)
+        with pytest.raises(NothingReleased):
+            served.pick(never)
+        for rollout in (rows.rollout(1), msgspec.structs.replace(EXPERIMENT, mode="all")):
+            served.follow(rollout, ARMS)
+            assert served.pick(never) == (ARMS[1], None)
+            assert served.alone is ARMS[1]
+        served.follow(EXPERIMENT, ARMS)
+        picked = {subject: served.pick(lambda subject=subject: subject) for subject in map(str, range(50))}
+        assert {one: each.version.number for one, each in picked.items()} == {
+            one: EXPERIMENT.choose(one) for one in picked
+        }
+        assert {each.experiment for each in picked.values()} == {"checkout"}
+        assert (served.alone, served.version(), served.decision) == (None, ARMS[1], EXPERIMENT.id)
+        assert (served.loaded(1), served.loaded(2), served.loaded(3)) == (ARMS[1], ARMS[2], None)
+        served.follow(rows.rollout(2), ARMS)
+        assert served.pick(never) == (ARMS[2], None)
+        assert (served.draw, served.loaded(1)) == (None, None)
+        await served.lane.close()
+
+    asyncio.run(story())
+
+
+def test_the_record_names_the_experiment(database: Sqlite) -> None:
+    version = ARMS[2]
+    answered = answer(version, [standins.asked(version, {"carat": 1.0}, {"carat": 2.0})])[0]
+    plain, drawn = answered.rows(["{}", "{}"], "e"), answered.rows(["{}", "{}"], "e", "checkout")
+    assert [(*row, "checkout") for row in plain] == drawn
+    Recorder(database).record([entry := Entry(None, [plain[0], drawn[1]])])
+    assert entry.error is None
+    assert {one.experiment for one in Predictions(database).page(Window()).entries} == {None, "checkout"}
+
+
+def test_a_failure_names_who_failed(database: Sqlite) -> None:
+    def fail(_columns: Any) -> Any:
+        raise ModelFailed("out of order")
+
+    def ask() -> TestAsk:
+        made = TestAsk(standins.version(fail, number=2), {"carat": 1.0})
+        made.experiment = "checkout"
+        return made
+
+    (found,) = settled(database, ask)
+    assert isinstance(found, ModelFailed)
+    assert (found.model, found.version, found.experiment) == ("stone", 2, "checkout")
+
+
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize(
+    "decided",
+    [
+        msgspec.structs.replace(EXPERIMENT, arms=(Arm(version=1, share=0.6), Arm(version=2, share=0.4))),
+        rows.rollout(1), rows.rollout(2),
+    ],
+    ids=["other shares", "a stop", "a winner"],
+)  # fmt: skip
+def test_whoever_was_drawn_before_a_decision_that_a_process_slept_through_asks_again(
+    database: Sqlite, decided: Rollout, away: bool
+) -> None:
+    async def story() -> list[BaseException | None]:
+        served = Served("stone", Recorder(database), max_waiting_rows=1000)
+        served.follow(EXPERIMENT, ARMS)
+        served.looked(FRESH_US)
+        earlier = [TestAsk(ARMS[1], {"carat": 1.0}), TestAsk(ARMS[2], {"carat": 1.0})]
+        by_number = TestAsk(standins.version(standins.times(5), number=5), {"carat": 1.0})
+        await asyncio.sleep(0.01)
+        served.follow(decided, ARMS)
+        served.looked(4 * FRESH_US if away else FRESH_US + 1)
+        await asyncio.sleep(0.01)
+        later = TestAsk(served.pick(lambda: "somebody").version, {"carat": 1.0})
+        asks = [*earlier, by_number, later]
+        for one in asks:
+            served.lane.submit(one)
+        found = await asyncio.gather(*(one.future for one in asks), return_exceptions=True)
+        await served.lane.close()
+        return list(found)
+
+    one, other, by_number, later = asyncio.run(story())
+    assert (by_number, later) == (None, None)
+    assert [isinstance(each, StoreUnavailable) for each in (one, other)] == [away, away]

@@ -12,6 +12,7 @@ import pytest
 
 from assay.app import Assay
 from assay.clock import boot_clock
+from assay.domain.releases.rollout import Arm, Rollout
 from assay.domain.version import Version
 from assay.errors import ModelNotFound, StorageFull, StoreUnavailable, VersionNotFound, VersionRejected
 from assay.serving.loaded import LoadedVersion, Loader
@@ -277,3 +278,84 @@ def test_what_is_not_there_or_not_ready_cannot_be_pinned(assay: Assay) -> None:
             shelf.pinned("stone", tiny.BROKEN)
 
     on_a_shelf(assay, story)
+
+
+# ---- experiments
+
+HALVES = (Arm(version=tiny.LINEAR, share=0.5), Arm(version=tiny.ROUGH, share=0.5))
+
+
+def experiment(**told: Any) -> Rollout:
+    return rows.rollout(tiny.LINEAR, **({"experiment": "checkout", "arms": HALVES} | told))
+
+
+def test_an_experiment_is_followed_with_every_arm_loaded_once(assay: Assay) -> None:
+    loader = CountingLoader()
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        ruling = served.version()
+        begun = assay.rollouts.append(experiment())
+        shelf.refresh()
+        assert loader.loaded == [tiny.LINEAR, tiny.ROUGH]
+        assert served.version() is ruling
+        draw = served.draw
+        assert draw is not None
+        assert [draw.version(one).number for one in map(str, range(30))] == [
+            begun.choose(one) for one in map(str, range(30))
+        ]
+        assert shelf.pinned("stone", tiny.ROUGH) is draw.arms[tiny.ROUGH]
+        assay.rollouts.append(experiment(arms=(Arm(version=1, share=0.9), Arm(version=2, share=0.1))))
+        shelf.refresh()
+        assay.rollouts.append(rows.rollout(tiny.ROUGH))
+        shelf.refresh()
+        assert loader.loaded == [tiny.LINEAR, tiny.ROUGH], "something was loaded twice"
+        assert (served.version().number, served.draw) == (tiny.ROUGH, None)
+        assay.rollouts.append(rows.rollout(tiny.LINEAR))
+        shelf.refresh()
+        assert served.version() is ruling, "the way back needs no loading"
+
+    on_a_shelf(assay, story, loader)
+
+
+def test_shadows_are_nothing_that_a_process_loads(assay: Assay) -> None:
+    loader = CountingLoader()
+
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        assay.rollouts.append(experiment(arms=(), shadows=(tiny.ROUGH,)))
+        shelf.refresh()
+        assert loader.loaded == [tiny.LINEAR]
+        assert (served.draw, served.alone) == (None, served.version())
+
+    on_a_shelf(assay, story, loader)
+
+
+def test_an_arm_that_cannot_be_loaded_leaves_everything_as_it_was(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        shelf.refresh()
+        graph = assay.loader.manifest(assay.versions.find("stone", tiny.ROUGH)).files["graph"].sha256
+        assay.artifacts.path(graph).write_bytes(b"damaged")
+        assay.rollouts.append(experiment())
+        shelf.refresh()
+        assert (served.version().number, served.draw) == (tiny.LINEAR, None)
+        assert "damaged" in shelf.trouble["stone"]
+        assay.rollouts.append(rows.rollout(tiny.LINEAR))
+        shelf.refresh()
+        assert shelf.trouble == {}
+
+    on_a_shelf(assay, story)
+
+
+def test_who_has_not_looked_for_long_learns_of_other_shares_before_it_answers(assay: Assay) -> None:
+    async def story(shelf: Shelf, served: Served) -> None:
+        assay.rollouts.append(experiment())
+        shelf.refresh()
+        decided = assay.rollouts.append(experiment(arms=(Arm(version=1, share=0.9), Arm(version=2, share=0.1))))
+        shelf.confirm(served)
+        assert served.decision != decided.id, "it looked just now"
+        served.looked_at -= FRESH_US
+        shelf.confirm(served)
+        assert served.decision == decided.id
+
+    on_a_shelf(assay, story, CountingLoader())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.errors import ApplicationInvalid, ModelNotFound
+from assay.errors import ApplicationInvalid, CollectionNotFound, ModelNotFound
 from assay.sources.application import Application
 
 NAMES = ("model", "data", "api")
@@ -85,6 +85,40 @@ def test_a_module_is_imported_once(tmp_path: Path) -> None:
 def test_what_is_wrong_in_model_py_is_said(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ApplicationInvalid, match=said):
         application(tmp_path, model=text).models()
+
+
+HEARING = """
+import assay
+class Recording(assay.Input):
+    audio: str = assay.Audio()
+told = {"input": Recording, "target": "utterances", "labels": ("zero",), "metric": "average_precision"}
+phrases = assay.Model("phrases", **told)
+files = assay.Items("files", models=(phrases,))
+"""
+
+
+def test_collections_come_from_model_py(tmp_path: Path) -> None:
+    found = application(tmp_path, model=HEARING + "again = files\nothers = assay.Items('others', models=[phrases])")
+    assert list(found.items()) == ["files", "others"]
+    assert found.collection("files").models == (found.model("phrases"),)
+    with pytest.raises(CollectionNotFound, match="'Files'"):
+        found.collection("Files")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [("two = assay.Items('files', models=[phrases])", "two assay.Items of one name"),
+     ("two = assay.Items('two', models=[assay.Model('unknown', **told)])", "does not declare the model 'unknown'")],
+)  # fmt: skip
+def test_what_is_wrong_with_collections_is_said(tmp_path: Path, more: str, said: str) -> None:
+    with pytest.raises(ApplicationInvalid, match=said):
+        application(tmp_path, model=HEARING + more).items()
+
+
+def test_a_module_that_speaks_of_no_collection_is_not_imported_for_them(tmp_path: Path) -> None:
+    assert application(tmp_path, model="1 / 0").items() == {}
+    with pytest.raises(ApplicationInvalid):
+        application(tmp_path / "other", model="1 / 0  # Items").items()
 
 
 def test_rows_come_from_data_py(tmp_path: Path) -> None:

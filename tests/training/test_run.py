@@ -113,6 +113,9 @@ class Kept:
         """Nothing here is a recording."""
         raise AssertionError(digest)
 
+    def connect(self, estimator: Any) -> None:
+        """Nothing here asks anybody."""
+
     def learnt(self, dataset: str, code: str) -> bool:
         """Whether a run has ended on these rows."""
         return (dataset, code) in self.ended

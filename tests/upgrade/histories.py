@@ -18,8 +18,8 @@ from tests.postgres import Cluster
 
 FIXTURES = Path(__file__).parent / "fixtures"
 # 0002 grew twice on its way, and stores of that time say 0002 all the same; PostgreSQL came after that
-OF_SQLITE = ("0001", "0002_first", "0002_second", "0002")
-OF_POSTGRESQL = ("0001", "0002")
+OF_SQLITE = ("0001", "0002_first", "0002_second", "0002", "0003")
+OF_POSTGRESQL = ("0001", "0002", "0003")
 Rows = dict[str, list[dict[str, Any]]]
 
 

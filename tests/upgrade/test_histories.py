@@ -22,6 +22,7 @@ from assay.store.evaluations import Evaluations
 from assay.store.paging import Window
 from assay.store.queries import Queries
 from assay.store.record.exchanges import Exchanges
+from assay.store.record.outcomes import Outcomes
 from assay.store.record.predictions import Predictions
 from assay.store.releases.preparations import Preparations
 from assay.store.releases.processes import processes
@@ -121,6 +122,21 @@ def test_todays_code_reads_the_living_model(database: Database, history: str, wr
         assert connection.execute(select(processes.c.pid)).scalars().all() == [4711]
 
 
+def test_todays_code_reads_what_was_told_of_the_truth(database: Database, history: str, written: Rows) -> None:
+    if history[:4] < "0003":
+        pytest.skip("it came with 0003")
+    told = Outcomes(database).page(ALL).entries
+    assert [(one.id, one.value, one.exchange) for one in told] == [
+        (row["id"], row["value"], row["exchange"]) for row in written["outcomes"]
+    ][::-1]
+
+
+def test_a_decision_of_that_time_shares_its_questions_with_nobody(database: Database) -> None:
+    for decision in Rollouts(database).history("stone"):
+        assert (decision.arms, decision.shadows, decision.experiment) == ((), (), None)
+        assert decision.answering == (decision.version,)
+
+
 def test_what_comes_next_does_not_collide_with_what_was_there(database: Database, history: str) -> None:
     newest = Rollouts(database).history("stone")[0]
     assert Rollouts(database).append(msgspec.structs.replace(newest, id="0" * 32)).previous == newest.version
@@ -134,7 +150,7 @@ def test_a_schema_of_tomorrow_is_refused_and_left_alone(cluster: Cluster | None,
     with store_of("0002", cluster, tmp_path) as place, closing(open_database(place)) as made:
         with made.writing() as connection:
             connection.exec_driver_sql("UPDATE schema_version SET version_num = '0999'")
-        with pytest.raises(SchemaTooNew, match="schema 0999, this Assay knows 0003; upgrade Assay"):
+        with pytest.raises(SchemaTooNew, match="schema 0999, this Assay knows 0004; upgrade Assay"):
             schema.upgrade(made)
         assert found(made, rows := rows_of("0002", tmp_path)) == rows
 

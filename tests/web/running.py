@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,12 @@ class Running:
 
 
 @contextmanager
-def serving(home: Path, *, api: Callable[[Process], Any] = make_api, **told: Any) -> Iterator[Running]:
-    """The tiny application, trained and served until the block ends."""
-    with tiny.opened(home, **({"poll_interval_s": 0.02} | told)) as assay:
+def serving(
+    home: Path, *, api: Callable[[Process], Any] = make_api,
+    opened: Callable[..., AbstractContextManager[Assay]] = tiny.opened, **told: Any,
+) -> Iterator[Running]:  # fmt: skip
+    """The tiny application, or another, trained and served until the block ends."""
+    with opened(home, **({"poll_interval_s": 0.02} | told)) as assay:
         process = Process(assay)
         listening = bind("127.0.0.1", 0)
         port = listening.getsockname()[1]

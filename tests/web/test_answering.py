@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from assay.errors import QuestionInvalid
+from assay.domain.releases.rollout import Arm
+from assay.errors import BadSubject, QuestionInvalid
+from assay.releasing.experiment import Plan
 from assay.store.paging import Window
 from assay.web.answering import ServedModel
 from assay.web.process import Process
 from tests import tiny
-from tests.web.running import Running
+from tests.web.running import Running, eventually
 
 
 def test_a_route_asks_for_a_price(server: Running) -> None:
@@ -59,3 +61,31 @@ def test_outside_of_an_exchange_answers_are_recorded_too(tmp_path: Path) -> None
 
     with tiny.opened(tmp_path / "home") as assay:
         asyncio.run(story())
+
+
+def test_during_an_experiment_a_route_asks_for_whoever_is_named(own_server: Running) -> None:
+    arms = (Arm(version=tiny.LINEAR, share=0.5), Arm(version=tiny.ROUGH, share=0.5))
+    rollout = own_server.assay.experimenter.start("stone", Plan(arms=arms, name="checkout"), by="a test")
+    eventually(lambda: own_server.process.shelf.find("stone").decision == rollout.id)
+    model = ServedModel(own_server.process, "stone")
+    asked = '{"carat":1.0,"cut":"Ideal","color":"E"}'
+
+    async def story() -> None:
+        for subject in (*map(str, range(9)), None):
+            version = rollout.choose(subject or asked)
+            for answer in (
+                await model.predict(tiny.QUESTION, subject=subject), await model.explain(tiny.QUESTION, subject=subject),
+            ):  # fmt: skip
+                kept = own_server.assay.predictions.find(answer.id)
+                assert kept is not None
+                assert (answer.version, kept.version, kept.experiment) == (version, version, "checkout")
+        for wrong in ("", "a\nb", "x" * 257):
+            with pytest.raises(BadSubject):
+                await model.predict(tiny.QUESTION, subject=wrong)
+
+    asyncio.run_coroutine_threadsafe(story(), own_server.loop).result(30)
+    for subject in map(str, range(9)):  # the route says nothing of subjects; its client does
+        answer = own_server.post("/price", tiny.QUESTION, X_Assay_Subject=subject)
+        assert answer.json["version"] == rollout.choose(subject)
+    assert own_server.post("/price", tiny.QUESTION).json["version"] == rollout.choose(asked)
+    assert own_server.post("/price", tiny.QUESTION, X_Assay_Subject="x" * 257).status == 400

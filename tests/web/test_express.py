@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from assay.domain.releases.rollout import Arm
+from assay.releasing.experiment import Plan
 from assay.web.express import Express
 from tests import tiny
-from tests.web.running import Answer, Running
+from tests.web.running import Answer, Running, eventually, serving
 
 URL = b"/v1/models/stone/predict"
 HEADERS = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"user-agent", b"x")]
@@ -21,7 +24,13 @@ def express(server: Running) -> Express:
     return Express(server.process.shelf, server.process.settings, server.port)
 
 
-@pytest.mark.parametrize("more", [[], [(b"accept", b"*/*")], [(b"connection", b"keep-alive")], [(b"x-anything", b"1")]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        [], [(b"accept", b"*/*")], [(b"connection", b"keep-alive")], [(b"x-anything", b"1")],
+        [(b"x-assay-subject", b"user 7")],
+    ],
+)  # fmt: skip
 def test_an_ordinary_head_is_taken(server: Running, more: list[tuple[bytes, bytes]]) -> None:
     assert express(server).served(URL, HEADERS + more) is server.process.shelf.find("stone")
 
@@ -32,6 +41,7 @@ def test_an_ordinary_head_is_taken(server: Running, more: list[tuple[bytes, byte
         [(b"accept", b"text/html")], [(b"idempotency-key", b"k")], [(b"content-encoding", b"gzip")],
         [(b"transfer-encoding", b"chunked")], [(b"expect", b"100-continue")], [(b"connection", b"close")],
         [(b"authorization", b"x")], [(b"upgrade", b"websocket")], [(b"content-type", b"text/plain")], [(b"host", b"evil")],
+        [(b"x-assay-subject", b"")], [(b"x-assay-subject", b"\xff")], [(b"x-assay-subject", b"x" * 257)],
     ],
 )  # fmt: skip
 def test_a_head_that_needs_judgement_is_left_to_the_door(server: Running, more: list[tuple[bytes, bytes]]) -> None:
@@ -101,5 +111,95 @@ def test_once_answers_are_the_last_of_their_connection_they_say_so(own_server: R
 
     for _ in range(2):
         asyncio.run_coroutine_threadsafe(take(), own_server.loop).result(10)
+        made.make_answers_last()
+    assert asks == [True, False]
+
+
+# ---- experiments
+
+
+@pytest.fixture(scope="module")
+def trying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server on which an experiment runs."""
+    with serving(tmp_path_factory.mktemp("trying") / "home") as running:
+        arms = (Arm(version=tiny.LINEAR, share=0.5), Arm(version=tiny.ROUGH, share=0.5))
+        running.assay.experimenter.start("stone", Plan(arms=arms, name="checkout"), by="a test")
+        eventually(lambda: running.process.shelf.find("stone").draw is not None)
+        yield running
+
+
+def arm(running: Running, subject: str) -> int:
+    return running.assay.ruling("stone").choose(subject)
+
+
+@pytest.mark.parametrize("subject", ["", "user 7", "user 8", "üser"])
+@pytest.mark.parametrize("way", [{}, {"Accept": "application/json, text/html"}], ids=["express", "door"])
+def test_both_ways_ask_the_arm_of_the_subject(trying: Running, way: dict[str, str], subject: str) -> None:
+    for carat in range(1, 9):
+        body = json.dumps(tiny.QUESTION | {"carat": carat})
+        named = {"X-Assay-Subject": subject.encode().decode("latin-1")} if subject else {}
+        answer = trying.predict(body.encode(), **way, **named)
+        version = arm(trying, subject or body)
+        assert (answer.json["version"], answer.headers["x-model-version"]) == (version, str(version))
+        assert answer.headers["x-model-variant"] == f"checkout/{version}"
+        kept = trying.assay.predictions.find(answer.json["id"])
+        assert kept is not None
+        assert (kept.version, kept.experiment) == (version, "checkout")
+
+
+def test_a_list_is_answered_by_one_version(trying: Running) -> None:
+    for weight in range(1, 7):
+        questions = [tiny.QUESTION | {"carat": weight + one / 10} for one in range(9)]
+        body = json.dumps(questions)
+        answer = trying.predict(body.encode())
+        assert {one["version"] for one in answer.json} == {arm(trying, body)}
+
+
+@pytest.mark.parametrize("told", [b"", b"x" * 257, b"\xff"])
+@pytest.mark.parametrize("experiment", [False, True], ids=["none runs", "one runs"])
+def test_a_bad_subject_is_refused_whether_an_experiment_runs_or_not(
+    server: Running, trying: Running, told: bytes, experiment: bool
+) -> None:
+    answer = (trying if experiment else server).predict(**{"X-Assay-Subject": told.decode("latin-1")})
+    assert (answer.status, answer.json["code"]) == (400, "bad_subject")
+
+
+def test_without_an_experiment_a_subject_changes_nothing(server: Running) -> None:
+    answer = server.predict(**{"X-Assay-Subject": "user 7"})
+    assert (answer.status, answer.json["version"]) == (200, tiny.LINEAR)
+    assert "x-model-variant" not in answer.headers
+    kept = server.assay.predictions.find(answer.json["id"])
+    assert kept is not None
+    assert kept.experiment is None
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[]", b"{}", json.dumps(tiny.QUESTION | {"carat": 0}).encode()])
+def test_what_is_wrong_is_refused_as_ever(server: Running, trying: Running, body: bytes) -> None:
+    one, other = server.predict(body), trying.predict(body)
+    assert comparable(one) == comparable(other)
+
+
+def test_who_asks_by_number_takes_no_part(trying: Running) -> None:
+    for number in (tiny.LINEAR, tiny.ROUGH):
+        answer = trying.post(f"/v1/models/stone/versions/{number}/predict", tiny.QUESTION)
+        assert answer.json["version"] == number
+        assert "x-model-variant" not in answer.headers
+        kept = trying.assay.predictions.find(answer.json["id"])
+        assert kept is not None
+        assert kept.experiment is None
+
+
+def test_once_answers_are_the_last_those_of_arms_say_so_too(trying: Running) -> None:
+    made, model = express(trying), trying.process.shelf.find("stone")
+    body, asks = json.dumps(tiny.QUESTION).encode(), []
+
+    async def take() -> None:
+        assert made.take(model, body, lambda _: None) is None
+        ask = made.draw(model, body, [], lambda _: None)
+        assert ask is not None
+        asks.append(ask.keep_alive)
+
+    for _ in range(2):
+        asyncio.run_coroutine_threadsafe(take(), trying.loop).result(10)
         made.make_answers_last()
     assert asks == [True, False]

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from assay.domain.releases.rollout import Arm
+from assay.errors import ModelFailed
+from assay.releasing.experiment import Plan
 from assay.store.paging import Window
-from tests import tiny
-from tests.web.running import Answer, Running
+from tests import standins, tiny
+from tests.web.running import Answer, Running, eventually
 
 PREDICT = "/v1/models/stone/predict"
 
@@ -133,3 +136,52 @@ def test_a_key_used_by_many_at_once_is_answered_once(server: Running) -> None:
     assert len(set(good)) == 1
     assert {answer.status for answer in answers} <= {200, 409}
     assert server.predict(Idempotency_Key="k-3").body == good[0]
+
+
+def halves(running: Running) -> None:
+    """Two versions answer from now on, each half of the subjects."""
+    arms = (Arm(version=tiny.LINEAR, share=0.5), Arm(version=tiny.ROUGH, share=0.5))
+    decided = running.assay.experimenter.start("stone", Plan(arms=arms, name="checkout"), by="a test")
+    eventually(lambda: running.process.shelf.find("stone").decision == decided.id)
+
+
+def test_what_is_asked_again_with_a_key_keeps_its_answer_whoever_answers_now(own_server: Running) -> None:
+    body = tiny.QUESTION | {"carat": 2.0}
+    first = own_server.predict(body, Idempotency_Key="k-9")
+    halves(own_server)
+    subject = next(one for one in map(str, range(50)) if own_server.assay.ruling("stone").choose(one) == tiny.ROUGH)
+    again = own_server.predict(body, Idempotency_Key="k-9", X_Assay_Subject=subject)
+    assert (again.status, again.body, again.headers["x-model-version"]) == (200, first.body, "1")
+    assert "x-model-variant" not in again.headers
+    fresh = own_server.predict(body, Idempotency_Key="k-10", X_Assay_Subject=subject)
+    assert (fresh.json["version"], fresh.headers["x-model-variant"]) == (tiny.ROUGH, "checkout/2")
+    replayed = own_server.predict(body, Idempotency_Key="k-10", X_Assay_Subject="somebody else")
+    assert (replayed.body, replayed.headers["x-model-version"]) == (fresh.body, "2")
+
+
+def test_a_long_list_is_answered_by_the_arm_of_all_of_it(own_server: Running) -> None:
+    halves(own_server)
+    body = json.dumps([tiny.QUESTION] * 2_000)
+    answer = own_server.predict(body.encode())
+    assert len(body) > 65_536
+    assert {one["version"] for one in answer.json} == {own_server.assay.ruling("stone").choose(body)}
+
+
+def test_a_model_that_fails_is_named_with_its_arm(own_server: Running) -> None:
+    halves(own_server)
+    draw = own_server.process.shelf.find("stone").draw
+    assert draw is not None
+
+    def fail(_columns: Any) -> Any:
+        raise ModelFailed("out of order")
+
+    draw.arms[tiny.ROUGH] = standins.version(fail, number=tiny.ROUGH)
+    rollout = own_server.assay.ruling("stone")
+    for subject in map(str, range(12)):
+        answer = own_server.predict(X_Assay_Subject=subject)
+        if rollout.choose(subject) == tiny.LINEAR:
+            assert answer.status == 200
+        else:
+            told = answer.json
+            assert (answer.status, told["code"]) == (500, "model_error")
+            assert (told["model"], told["version"], told["experiment"]) == ("stone", tiny.ROUGH, "checkout")

@@ -33,7 +33,7 @@ class Served:
     def __init__(self, home: Path, folder: Path | None = None, **told: Any) -> None:
         self.home = home
         shutil.copytree(tiny.application() / ".assay", home)
-        plain = {"port": 0, "drain_timeout_s": 5, "drain_delay_s": 0, "job_workers": 0}
+        plain = {"port": 0, "drain_timeout_s": 5, "drain_delay_s": 0, "job_workers": 0, "predict_workers": 0}
         options = {"home": str(home)} | plain | told
         command = [sys.executable, "-c", START, str(folder or tiny.application()), json.dumps(options)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -7,39 +7,56 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from assay.app.loading import loader_of
 from assay.domain.exchange import Exchange
 from assay.domain.model import Model
 from assay.domain.prediction import Prediction
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
 from assay.errors import NothingReleased, ParameterInvalid
+from assay.releasing.experiment import Experimenter
 from assay.releasing.prepare import Switch
 from assay.releasing.promote import Releaser
 from assay.releasing.register import Registrar
-from assay.serving.loaded import Loader
 from assay.serving.served import answer
 from assay.settings import Settings, settings_for
 from assay.sources.application import Application
+from assay.sources.audio.sounds import Sounds
 from assay.store import schema
 from assay.store.audit import Audit
 from assay.store.databases import open_database
 from assay.store.datasets import Datasets
 from assay.store.evaluations import Evaluations
+from assay.store.features.rows import FeatureRows
 from assay.store.files.artifacts import artifacts_at
+from assay.store.items.failures import Failures
+from assay.store.items.groups import Groups
+from assay.store.items.items import KeptItems
+from assay.store.items.latest import Latests
+from assay.store.items.refusals import Refusals
+from assay.store.items.remaining import Remaining
+from assay.store.items.sampling import Sampling
+from assay.store.items.scores import Scores
+from assay.store.items.sweeps import Sweeps
 from assay.store.paging import MAX_LIMIT, Window, cursor_of
 from assay.store.queries import Queries
+from assay.store.record.arms import Arms
 from assay.store.record.exchanges import Exchanges
 from assay.store.record.outcomes import Outcomes
 from assay.store.record.predictions import Predictions
+from assay.store.record.questions import Questions
 from assay.store.record.recorder import Entry, Recorder
 from assay.store.releases.preparations import Preparations
 from assay.store.releases.processes import Processes
 from assay.store.releases.rollouts import Rollouts
+from assay.store.releases.shadows import Shadows
 from assay.store.releases.verdicts import Verdicts
 from assay.store.uploads import Uploads
 from assay.store.versions import Versions
+from assay.store.work.claiming import Claiming
 from assay.store.work.jobs import Jobs
 from assay.store.work.schedules import Schedules
+from assay.store.work.tasks import Tasks
 from assay.store.work.trials import Trials
 
 if TYPE_CHECKING:
@@ -66,16 +83,16 @@ class Assay:
         self.artifacts = artifacts_at(settings.artifacts, home, check="no-hash" not in settings.unsafe)
         self._join_tables()
         self.recorder = Recorder(self.database)
-        self.loader = Loader(
-            self.artifacts, path=application.folder, model_timeout_s=settings.model_timeout_s,
-            verify_timeout_s=settings.verify_timeout_s, max_rows=settings.max_rows,
-            check_golden="no-golden" not in settings.unsafe,
-        )  # fmt: skip
+        self.sounds = Sounds(self.artifacts.confirmed)
+        self.loader = loader_of(settings, application, self.artifacts, self.sounds)
         switch = Switch(
             self.database, self.preparations, self.processes, patience_s=settings.verify_timeout_s,
             prepare="no-prepare" not in settings.unsafe,
         )  # fmt: skip
         self.releaser = Releaser(self.versions, self.rollouts, self.loader.verify, switch)
+        self.experimenter = Experimenter(
+            self.versions, self.rollouts, self.loader.verify, lambda one: self.loader.manifest(one).contract, switch
+        )
         self.registrar = Registrar(self.database, self.artifacts, verify=self.loader.verify, answer=self.loader.answers)
 
     def _join_tables(self) -> None:
@@ -90,11 +107,26 @@ class Assay:
         self.preparations = Preparations(database)
         self.processes = Processes(database)
         self.verdicts = Verdicts(database)
+        self.shadows = Shadows(database)
+        self.questions = Questions(database)
+        self.arms = Arms(database)
+        self.sampling = Sampling(database)
         self.audit = Audit(database)
         self.jobs = Jobs(database, fenced="no-fence" not in unsafe)
+        self.tasks = Tasks(database)
+        self.claiming = Claiming(database, fenced="no-fence" not in unsafe)
         self.schedules = Schedules(database, once="no-slot" not in unsafe)
         self.trials = Trials(database)
         self.uploads = Uploads(database)
+        self.features = FeatureRows(database)
+        self.items = KeptItems(database)
+        self.refusals = Refusals(database)
+        self.groups = Groups(database, whole="no-standing" not in unsafe)
+        self.scores = Scores(database)
+        self.latests = Latests(database)
+        self.remaining = Remaining(database)
+        self.failures = Failures(database)
+        self.sweeps = Sweeps(database)
         self.queries = Queries(database)
 
     @classmethod
@@ -175,5 +207,6 @@ class Assay:
 
     def close(self) -> None:
         """Gives everything back."""
+        self.sounds.close()
         self.recorder.close()
         self.database.close()

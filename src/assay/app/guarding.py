@@ -66,10 +66,13 @@ def watch(assay: Assay, models: Iterable[Guarded], switch_back: SwitchBack) -> l
 def _is_guarded(model: Guarded, rollout: Rollout) -> bool:
     """Whether the switch is young, and a step forward: a way back leads to a version that is known already.
 
+    An experiment is no step at all: the same version rules, and the others are compared with it as arms.
+
     After its time is over a switch is looked at for as long again, so that a watcher that was away ends the matter.
     """
     back = rollout.by == BY or rollout.reason.startswith(ROLLED_BACK)
-    return rollout.previous is not None and not back and now_us() - rollout.at < 2e6 * model.gate.guard_s
+    switched = rollout.previous not in (None, rollout.version)
+    return switched and not back and now_us() - rollout.at < 2e6 * model.gate.guard_s
 
 
 def _look(assay: Assay, model: Guarded, rollout: Rollout) -> Verdict | None:

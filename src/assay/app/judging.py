@@ -11,7 +11,7 @@ from assay.app import evidence
 from assay.app.evidence import UNFIT, Test, sentence
 from assay.clock import new_id, now_us
 from assay.domain.model import Model
-from assay.domain.releases.verdict import Verdict
+from assay.domain.releases.verdict import Outcome, Verdict
 from assay.domain.version import Version
 from assay.errors import NotWaiting
 from assay.releasing.gate import Compared, Evidence, decide
@@ -29,6 +29,8 @@ def judge(assay: Assay, model: Model[Any], candidate: Version, *, by: str) -> Ve
     Both answer the same held-out rows, which neither has learnt from. A champion that can no longer be loaded or asked
     cannot hold its place: the candidate is then judged as if nothing ruled.
     """
+    if model.labels:
+        return _by_control(assay, model, candidate, by)
     rollout = assay.rollouts.ruling(model.name)
     champion = assay.versions.find(model.name, rollout.version) if rollout is not None else None
     found, told = _evidence(assay, model, candidate, champion)
@@ -46,6 +48,27 @@ def judge(assay: Assay, model: Model[Any], candidate: Version, *, by: str) -> Ve
             checks=checks,
             evidence=told,
             by=by,
+        )
+    )
+
+
+def _by_control(assay: Assay, model: Model[Any], candidate: Version, by: str) -> Verdict:
+    """A version that answers with labels is held against the control set, and passes unless it fails there."""
+    from assay.app.watching.control import judge_control  # heavy libraries, and a model of numbers needs none of it
+
+    control = judge_control(assay, model, candidate, by=by)
+    if control.outcome == "failed":
+        outcome: Outcome = "failed"
+    else:
+        outcome = "waiting" if model.gate.approval else "passed"
+    return assay.verdicts.add(
+        msgspec.structs.replace(
+            control,
+            id=new_id(),
+            at=now_us(),
+            kind="gate",
+            outcome=outcome,
+            evidence={"control": control.id, "outcome": control.outcome},
         )
     )
 

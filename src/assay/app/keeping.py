@@ -12,8 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assay.app.judging import judge
+from assay.app.loading import access_of
 from assay.domain.model import Model
-from assay.domain.question.field import Field
+from assay.domain.question.field import Field, audio_field
 from assay.domain.recipe import Recipe
 from assay.domain.releases.rollout import Rollout
 from assay.domain.version import Version
@@ -24,8 +25,9 @@ from assay.serving.engines.remote import RemoteEngine
 from assay.serving.similar import rows_file
 from assay.sources.application import OWN_ROWS
 from assay.store.files.formats import dump_pipeline, dump_remote
+from assay.store.items import holds
 from assay.store.work.trials import Study
-from assay.training.lesson import lesson
+from assay.training.lesson import Hear, lesson
 from assay.training.snapshot import Known, Snapshot, read_parquet
 from assay.training.train import Fitted
 from assay.training.tune import study_name
@@ -78,7 +80,7 @@ class Keeper:
     def connect(self, estimator: Any) -> None:
         """Lets an estimator that stands for a remote model ask it; raises VersionRejected where it may not."""
         if isinstance(estimator, RemoteModel):
-            engine = RemoteEngine(estimator.remote, self._model.contract, self._assay.access)
+            engine = RemoteEngine(estimator.remote, self._model.contract, access_of(self._assay.settings))
             weakref.finalize(estimator, engine.close)
             estimator.connect(engine, self._assay.sounds.locate)
 
@@ -104,9 +106,13 @@ class Keeper:
         return self._assay.trials.study(study_name(self._model, recipe, **facts))
 
     def keep_snapshot(self, snapshot: Snapshot) -> Snapshot:
-        """Keeps the rows, and those that were set aside, as files."""
+        """Keeps the rows, and those that were set aside, as files; recordings that they name stay from now on."""
         artifacts = self._assay.artifacts
         artifacts.put(snapshot.parquet)
+        audio = audio_field(self._model.fields)
+        if audio is not None:
+            with self._assay.database.writing() as connection:
+                holds.add(connection, snapshot.dataset.id, snapshot.rows[audio].to_list())
         removed = artifacts.put(snapshot.removed_lines) if snapshot.removed else None
         return replace(snapshot, dataset=msgspec.structs.replace(snapshot.dataset, removed_file=removed))
 
@@ -128,7 +134,9 @@ class Keeper:
             return self.keep_failed(msgspec.structs.replace(draft, status="broken", error=str(refused)), snapshot)
         fields = list(model.fields)
         graph, note = (
-            self._compiled(fitted.estimator, snapshot.rows) if remote is None else (None, f"asks {remote.place}")
+            _compiled(model, fitted.estimator, snapshot.rows, self.hear)
+            if remote is None
+            else (None, f"asks {remote.place}")
         )
         learnt = train.select(*fields, model.target).to_dict(as_series=False)
         parts = Parts(
@@ -147,27 +155,35 @@ class Keeper:
         """
         assay, model = self._assay, self._model
         rollout = assay.rollouts.ruling(model.name)
-        if rollout is not None and self._source == OWN_ROWS and self._learnt_from(rollout.version) != OWN_ROWS:
-            told = f"it learnt from {self._learnt_from(rollout.version)}, and these rows are only those of {OWN_ROWS}"
+        if (
+            rollout is not None
+            and self._source == OWN_ROWS
+            and _learnt_from(assay, model.name, rollout.version) != OWN_ROWS
+        ):
+            told = f"it learnt from {_learnt_from(assay, model.name, rollout.version)}, and these rows are only those of {OWN_ROWS}"
             return f"because {told}; `assay promote` with the version's number changes that"
         return assay.releaser.release(
             candidates, metric=model.metric, judge=lambda one: judge(assay, model, one, by=self._by), by=self._by
         )
 
-    def _learnt_from(self, number: int) -> str:
-        version = self._assay.versions.find(self._model.name, number)
-        learnt = self._assay.datasets.find(self._model.name, version.dataset)
-        return learnt.source if learnt is not None else OWN_ROWS
 
-    def _compiled(self, estimator: Any, rows: pl.DataFrame) -> tuple[bytes | None, str]:
-        from assay.serving.engines.compile import compile_pipeline, prove  # skl2onnx is slow to import
+def _learnt_from(assay: Assay, model: str, number: int) -> str:
+    """The place whose rows a version has learnt from."""
+    version = assay.versions.find(model, number)
+    learnt = assay.datasets.find(model, version.dataset)
+    return learnt.source if learnt is not None else OWN_ROWS
 
-        contract = self._model.contract
-        try:
-            graph = compile_pipeline(estimator, contract)
-            some = rows if contract.audio is None else rows.head(PROVED_RECORDINGS)
-            proof = prove(graph, estimator, lesson(self._model, some, self.hear).asked, contract)
-        except NotCompilable as refused:
-            return None, str(refused)
-        unit = "rows" if contract.audio is None else "seconds"
-        return graph, f"equal to the native pipeline on {proof.rows} {unit} within {proof.max_difference:.3g}"
+
+def _compiled(model: Model[Any], estimator: Any, rows: pl.DataFrame, hear: Hear) -> tuple[bytes | None, str]:
+    """The graph of a fitted estimator, and how well it is proved; or none, and why."""
+    from assay.serving.engines.compile import compile_pipeline, prove  # skl2onnx is slow to import
+
+    contract = model.contract
+    try:
+        graph = compile_pipeline(estimator, contract)
+        some = rows if contract.audio is None else rows.head(PROVED_RECORDINGS)
+        proof = prove(graph, estimator, lesson(model, some, hear).asked, contract)
+    except NotCompilable as refused:
+        return None, str(refused)
+    unit = "rows" if contract.audio is None else "seconds"
+    return graph, f"equal to the native pipeline on {proof.rows} {unit} within {proof.max_difference:.3g}"

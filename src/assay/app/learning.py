@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import structlog
 
+from assay.app.features.joining import joined, load_own
 from assay.app.keeping import Keeper
 from assay.clock import new_id, now_us
 from assay.domain.evaluation import Evaluation
@@ -52,7 +53,10 @@ def train(assay: Assay, model: Model[Any], data: Path | str | None, plan: Plan |
     Raises DataInvalid, DatasetNotFound or ApplicationInvalid.
     """
     query = told.pop("query", None)
+    if data is None:
+        load_own(assay, model)
     source, rows = _rows(assay, model, None if data is None else str(data), query)
+    rows = joined(assay, model, rows)
     return run(model, rows, source=source, keeping=Keeper(assay, model, source, **told), plan=plan or Plan())
 
 
@@ -74,15 +78,21 @@ def recordings_of(assay: Assay, model: Model[Any], place: str) -> pl.DataFrame:
     """The labelled recordings at the place as rows, their bytes kept as artifacts; raises DataInvalid."""
     from assay.sources.recordings import read_recordings  # its library is an optional extra
 
+    audio = audio_field(model.fields) or ""
+    longest_s = model.fields[audio].longest_s
     return read_recordings(
-        place, audio=audio_field(model.fields) or "", target=model.target, examine=assay.sounds.examine,
+        place, audio=audio, target=model.target, examine=lambda file: assay.sounds.examine(file, longest_s),
         keep=lambda file: assay.artifacts.put(file.read_bytes()),
+        left_out=lambda path, said: log.warning("recording_left_out", file=path, reason=said),
     )  # fmt: skip
 
 
 def rows_of(assay: Assay, model: Model[Any], place: str) -> pl.DataFrame:
     """The rows at a place: of a file, a folder or a glob, or labelled recordings; raises DataInvalid."""
-    return read_rows(place) if audio_field(model.fields) is None else recordings_of(assay, model, place)
+    if audio_field(model.fields) is not None:
+        return recordings_of(assay, model, place)
+    found: pl.DataFrame = joined(assay, model, read_rows(place))
+    return found
 
 
 def train_for(assay: Assay, job: Job, report: Report) -> dict[str, Any]:

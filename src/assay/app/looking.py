@@ -1,4 +1,4 @@
-"""What a worker looks for again and again: fresh rows, due slots, versions that break their promise, and what is too old."""
+"""What a worker looks for again and again: items to score, fresh rows, due slots, versions that break their promise, old things."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from assay.app.experiments.listening import Listening
+from assay.app.items.deleting import Deleting
+from assay.app.items.outlook import Outlook
+from assay.app.items.watching import WatchedPlace
 from assay.app.record.retaining import Retaining
+from assay.app.watching.looking import ControlWatch
 from assay.clock import new_id, now_us
 from assay.domain.job import Job
 from assay.domain.releases.gate import Gate
 from assay.errors import DataInvalid, DatasetNotFound
 from assay.jobs.schedule import schedules_of
 from assay.jobs.scheduler import Scheduler
+from assay.sources.audio.labelled import Labelled
 from assay.sources.looks import fingerprint
 
 if TYPE_CHECKING:
@@ -42,7 +48,13 @@ class Duties:
         self._scheduler = Scheduler(
             assay.schedules, schedules_of(settings.schedules), max_attempts=settings.max_attempts
         )
+        self._outlook = Outlook(assay)
+        self._control = ControlWatch(assay)
+        self._listening = Listening(assay)
         self._retaining = Retaining(assay)
+        self._watched = WatchedPlace(assay)
+        self._deleting = Deleting(assay)
+        self._labelled = Labelled()
         self._unguarded = -1
         self._gates: dict[str, Gate] = {}  # by the decision; a manifest never changes
         self._trouble = ""
@@ -52,7 +64,13 @@ class Duties:
 
     def all(self) -> list[Callable[[], object]]:
         """What is to be called at every look."""
-        return [self.look_for_rows, self._scheduler.look, self.guard, self._retaining.look]
+        looks: list[Callable[[], object]] = [self.look_for_items, self.look_for_rows, self._scheduler.look, self.guard]
+        looks += [self._watched.look, self._deleting.clear, self._control.look, self._listening.look]
+        return [*looks, self._retaining.look]
+
+    def look_for_items(self) -> None:
+        """Makes a job for each model whose answering versions have not scored all kept items, as soon as that is so."""
+        self._outlook.look()
 
     def look_for_rows(self) -> None:
         """Makes a job to train where the watched place holds something that nobody has trained on.
@@ -72,7 +90,7 @@ class Duties:
             self._trouble = str(failed)
             return
         self._trouble = ""
-        if not found and not self._waiting:
+        if not found and not self._waiting and not self._watched.collection:
             log.info("no_rows_yet", todo="files ending in .csv, .parquet, .jsonl or .ndjson count, once they are whole")
         self._waiting = not found
         settled, self._seen = found == self._seen, found
@@ -119,6 +137,8 @@ class Duties:
     def _fingerprint(self, place: str) -> str | None:
         if place.startswith(NAMED):
             return self._uploaded(place.removeprefix(NAMED))
+        if self._watched.collection:
+            return self._labelled.look(place)
         return fingerprint(place, self._assay.settings.query)
 
     def _uploaded(self, name: str) -> str | None:

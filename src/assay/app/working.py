@@ -63,7 +63,28 @@ def train(assay: Assay, job: Job, report: Report) -> Any:
     return train_for(assay, job, report)
 
 
-VERBS: dict[str, Verb] = {"train": train}
+def rescore(assay: Assay, job: Job, report: Report) -> Any:
+    """Scores the kept items of one model by every version that answers."""
+    from assay.app.items.sweeping import rescore as sweep  # as above: numpy and the engines
+
+    return sweep(assay, job, report)
+
+
+def watch(assay: Assay, job: Job, report: Report) -> Any:
+    """Holds the versions that answer against the control set."""
+    from assay.app.watching.looking import watch_for  # as above
+
+    return watch_for(assay, job, report)
+
+
+def shadow(assay: Assay, job: Job, report: Report) -> Any:
+    """Asks the shadows of one model what others were asked."""
+    from assay.app.experiments.shadowing import shadow as ask  # as above
+
+    return ask(assay, job, report)
+
+
+VERBS: dict[str, Verb] = {"train": train, "watch": watch, "rescore": rescore, "shadow": shadow}
 
 
 def work(folder: Path, told: dict[str, Any], until: Callable[[Callable[[], None]], None]) -> int:

@@ -10,6 +10,10 @@ import click
 
 from assay.cli.commands import COMMANDS
 from assay.cli.commands.doctor import doctor
+from assay.cli.commands.experiments.experiment import experiment
+from assay.cli.commands.features.tables import features
+from assay.cli.commands.items.listing import items
+from assay.cli.commands.items.rescore import rescore
 from assay.errors import AssayError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -38,7 +42,7 @@ class Door(click.Group):
 
 @click.group(
     cls=Door,
-    commands=[*COMMANDS, doctor],
+    commands=[*COMMANDS, experiment, items, rescore, features, doctor],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="assay", message="assay %(version)s")

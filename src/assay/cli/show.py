@@ -22,8 +22,12 @@ from assay.domain.version import Version
 from assay.errors import Fault
 
 OF_NUMBERS = ("mae", "rmse", "mape", "r2")
-OF_LABELS = ("average_precision", "precision", "recall", "f1", "error")
-TITLES = {"r2": "R²", "average_precision": "avg. precision"}
+OF_LABELS = ("average_precision", "precision", "recall", "f1", "error", "ndcg_at_10", "log_loss", "calibration_error")
+OF_LABELS_SHORT = OF_LABELS[:5]  # where there is little room
+TITLES = {
+    "r2": "R²", "average_precision": "avg. precision", "ndcg_at_10": "NDCG@10", "log_loss": "log loss",
+    "calibration_error": "calib. error",
+}  # fmt: skip
 WIDE = 180
 NARROW = 104
 MANY_FAULTS = 20
@@ -114,7 +118,9 @@ def metric(name: str, value: float | None) -> str:
 
 def metrics_of(*found: Mapping[str, float]) -> tuple[str, ...]:
     """The metrics that people are shown of versions that have these."""
-    return OF_LABELS if any("average_precision" in one for one in found) else OF_NUMBERS
+    if not any("average_precision" in one for one in found):
+        return OF_NUMBERS
+    return OF_LABELS if console().width >= NARROW else OF_LABELS_SHORT
 
 
 def metric_title(name: str, unit: str) -> str:

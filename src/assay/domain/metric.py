@@ -10,6 +10,7 @@ OF_LABELS = ("average_precision", "f1", "log_loss", "brier")
 GREATER_IS_BETTER: dict[str, bool] = {
     "mae": False, "rmse": False, "mape": False, "r2": True,
     "average_precision": True, "precision": True, "recall": True, "f1": True, "log_loss": False, "brier": False, "error": False,
+    "ndcg_at_10": True, "calibration_error": False,
 }  # fmt: skip
 SHARES = frozenset({"r2", "average_precision", "f1"})  # whose differences are told as they are, and not as shares
 

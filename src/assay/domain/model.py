@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
+from assay.domain.features.table import Features
+from assay.domain.given.answering import Answering, Entity, Explanation, Prediction, Task
 from assay.domain.metric import OF_LABELS, OF_NUMBERS, Metric
-from assay.domain.prediction import Explanation, Prediction
 from assay.domain.question.contract import Contract, Similar, Target
 from assay.domain.question.faults import MAX_KEYS
 from assay.domain.question.field import MOST_WORDS, Field, audio_field
@@ -26,14 +27,6 @@ MOST_LABELS = 1_000
 LONGEST_LABEL = 128
 
 
-class Answering(Protocol):
-    """What a served model can do; the running application provides it."""
-
-    async def predict(self, question: Any, *, subject: str | None = None) -> Prediction: ...
-    async def explain(self, question: Any, *, subject: str | None = None) -> Explanation: ...
-    async def similar(self, like: Mapping[str, Any], n: int) -> list[dict[str, Any]]: ...
-
-
 @dataclass
 class Model(Generic[QuestionT]):
     """A question with a name.
@@ -46,6 +39,8 @@ class Model(Generic[QuestionT]):
     Similar rows are equal in every grade and category, and near in the numeric field `similar_by`.
     `trusted` are classes of the author's own that a stored pipeline may hold. Rows that are equal in every field and in
     the target count once, unless they are to be kept (`keep_equal`): two things may be alike in all that is asked.
+    With `features` it is asked about entities of this table, whose fields its own are among: rows to learn from need no more
+    than key and target, and `predict_for` answers for a key.
     `gate` says what a new version must show before it answers, and what takes the word from it again.
     """
 
@@ -65,6 +60,7 @@ class Model(Generic[QuestionT]):
     similar_by: str | None = None
     trusted: tuple[type, ...] = ()
     keep_equal: bool = False
+    features: Features | None = None
     gate: Gate = field(default_factory=Gate)
     recipes: dict[str, Recipe] = field(default_factory=dict, init=False)
     cleaning: Maker | None = field(default=None, init=False)
@@ -90,7 +86,7 @@ class Model(Generic[QuestionT]):
         if self.target in self.fields:
             raise ApplicationInvalid(f"{self.target!r} is the target of {self.name!r} and cannot be asked as well.")
         self.labels = tuple(self.labels)
-        fault = _fault_of_labels(self)
+        fault = _fault_of_labels(self) or _fault_of_features(self)
         if fault:
             raise ApplicationInvalid(f"The model {self.name!r} {fault}.")
         if not isinstance(self.gate, Gate):
@@ -122,12 +118,15 @@ class Model(Generic[QuestionT]):
     @overload
     def recipe(self, make: MakerT) -> MakerT: ...
     @overload
-    def recipe(self, *, trials: int = 0) -> Callable[[MakerT], MakerT]: ...
-    def recipe(self, make: Maker | None = None, *, trials: int = 0) -> Any:
-        """Registers a function that returns an estimator; with `trials`, one that takes an Optuna trial."""
+    def recipe(self, *, trials: int = 0, by_name: bool = False) -> Callable[[MakerT], MakerT]: ...
+    def recipe(self, make: Maker | None = None, *, trials: int = 0, by_name: bool = False) -> Any:
+        """Registers a function that returns an estimator; with `trials`, one that takes an Optuna trial.
+
+        With `by_name` it is trained only where it is named: one that needs what is not always there, such as an endpoint.
+        """
 
         def register(made: MakerT) -> MakerT:
-            recipe = Recipe.of(made, trials)
+            recipe = Recipe.of(made, trials, by_name=by_name)
             if len(recipe.name) > LONGEST_NAME:
                 said = f"{recipe.name[:40]}… ({len(recipe.name)} letters)"
                 raise ApplicationInvalid(f"A recipe's name has at most {LONGEST_NAME} letters, unlike {said}.")
@@ -151,6 +150,19 @@ class Model(Generic[QuestionT]):
         """
         return await self._served().predict(question, subject=subject)
 
+    async def predict_for(self, entity: Entity | str, *, subject: str | None = None) -> Prediction:
+        """The answer for an entity of the feature table, by its key or as `Features.find` gave it; recorded with the entity.
+
+        During an experiment the entity itself is the `subject`, unless another is told. Raises EntityKeyInvalid,
+        EntityNotFound, or EntityOutdated where what is kept of it lacks what is asked.
+        """
+        served = self._served()
+        if isinstance(entity, str):
+            if self.features is None:
+                raise ApplicationInvalid(f"The model {self.name!r} has no feature table to look {entity[:128]!r} up in.")
+            entity = await self.features.find(entity)
+        return await served.predict_for(entity, subject=subject)
+
     async def explain(self, question: QuestionT, *, subject: str | None = None) -> Explanation:
         """The answer with its reasons in the target's unit; also recorded. Who answers is as in `predict`."""
         return await self._served().explain(question, subject=subject)
@@ -159,10 +171,38 @@ class Model(Generic[QuestionT]):
         """At most `n` training rows of the ruling version, the nearest first; raises NothingSimilar."""
         return await self._served().similar(like, n)
 
+    async def submit(
+        self, questions: Sequence[QuestionT], *, version: int | None = None, webhook: str | None = None,
+        subject: str | None = None,
+    ) -> Task:  # fmt: skip
+        """Accepts questions to be answered in the background, by the version that rules then or by one that is named.
+
+        The task is recorded with the exchange in which it was asked: it is begun once the route has answered, and not at
+        all where that is a refusal. `webhook` is told of its end; `subject` falls to an arm as in `predict`.
+        """
+        return await self._served().submit(questions, version=version, webhook=webhook, subject=subject)
+
+    async def task(self, id: str, *, wait_s: float = 0) -> Task:
+        """A task of this model once it has ended, or as it is after so many seconds; raises JobNotFound."""
+        return await self._served().task(id, wait_s=wait_s)
+
     def _served(self) -> Answering:
         if self.answering is None:
             raise NotServing(f"The model {self.name!r} is not being served in this process; start `assay serve`.")
         return self.answering
+
+
+def _fault_of_features(model: Model[Any]) -> str:
+    """What is wrong with where the model's features come from, nothing where all is well."""
+    table = model.features
+    if table is None:
+        return ""
+    strange = next((name for name, said in model.fields.items() if table.fields.get(name) != said), None)
+    if strange is not None:
+        return f"asks for {strange!r}, which the feature table {table.name!r} has not, or declares otherwise"
+    if model.target in (*table.fields, table.key):
+        return f"is to predict {model.target!r}, which the feature table {table.name!r} holds"
+    return ""
 
 
 def _fault_of_labels(model: Model[Any]) -> str:

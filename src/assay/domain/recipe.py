@@ -12,12 +12,16 @@ LONGEST_NAME = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A function that returns an estimator with `fit` and `predict`; with `trials`, it takes an Optuna trial."""
+    """A function that returns an estimator with `fit` and `predict`; with `trials`, it takes an Optuna trial.
+
+    One that is to be trained `by_name` is left out where nobody names it.
+    """
 
     name: str
     make: Callable[..., Any]
     trials: int = 0
     description: str = ""
+    by_name: bool = False
 
     @property
     def tuned(self) -> bool:
@@ -25,7 +29,7 @@ class Recipe:
         return self.trials > 0
 
     @classmethod
-    def of(cls, make: Callable[..., Any], trials: int) -> Recipe:
+    def of(cls, make: Callable[..., Any], trials: int, *, by_name: bool = False) -> Recipe:
         """The recipe that a decorated function stands for; its name and first line are the function's."""
         takes = len(inspect.signature(make).parameters)
         if takes != (1 if trials else 0):
@@ -33,5 +37,6 @@ class Recipe:
             raise TypeError(f"the recipe {make.__name__!r} must take {wanted}")
         lines = (inspect.getdoc(make) or "").splitlines()
         return cls(
-            name=make.__name__.replace("_", "-"), make=make, trials=trials, description=lines[0] if lines else ""
-        )
+            name=make.__name__.replace("_", "-"), make=make, trials=trials, description=lines[0] if lines else "",
+            by_name=by_name,
+        )  # fmt: skip

@@ -11,9 +11,12 @@ import msgspec
 
 SCHEMES = {"http": 80, "https": 443}
 OF_RECORDING = ("audio", "digest", "name")
-OF_ROWS = ("columns", "rows")
+OF_ROWS = ("columns", "rows", "empty")
 LONGEST_URL = 8_192
 MOST_CONCURRENT = 64
+MOST_RETRIES = 10
+MOST_HEADERS = 16
+LONGEST_ANSWER = 16 << 20  # unless the specification says otherwise
 _WORD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL = re.compile(r"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2}|\{[a-z]+\})+")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
@@ -32,19 +35,26 @@ class Response(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     Of a recording that is a list of objects, and `label`, `time` and `confidence` are the keys of their values; with an
     empty `label` they are about the label that was asked. Of rows it is a list with a number, or the confidence in each
-    label, for each.
+    label, for each. With `labels_at` each row's labels stand there in an order of its own, by names of the endpoint's that
+    `called` tells by label. `logits` are made confidences.
     """
 
     at: Key = ""
     label: Key = "label"
     time: Key = "time"
     confidence: Key = "confidence"
+    labels_at: Key = ""
+    called: dict[str, str] = {}
+    logits: bool = False
 
     def __post_init__(self) -> None:
         if not self.time or not self.confidence or len({self.label, self.time, self.confidence}) < 3:
             raise ValueError("label, time and confidence of a response are told by different keys")
-        if self.at and not all(self.at.split(".")):
-            raise ValueError(f"at {self.at!r} has an empty key")
+        wrong = next((at for at in (self.at, self.labels_at) if at and not all(at.split("."))), None)
+        if wrong is not None:
+            raise ValueError(f"at {wrong!r} has an empty key")
+        if len(set(self.called.values())) < len(self.called):
+            raise ValueError("two labels are called the same")
 
 
 class Place(NamedTuple):
@@ -64,7 +74,8 @@ class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     One request is made for each label of a recording, for all labels of it, or for rows that are no recordings (`asks`).
     In `url` and in the texts of `body` stand {label}, {audio} (the path of the kept file), {digest} (the sha256 of its
-    bytes) and {name}; in the body of rows {columns}, {rows} or a field's name, each alone in its text, stand for lists.
+    bytes) and {name}; in the body of rows {columns}, {rows}, a field's name, or {empty} for as many empty texts,
+    each alone in its text, stand for lists.
     Statuses of `unknown` say that there is no such thing. `headers_from` names for each header the secret that it is told.
     A question is answered within `timeout_s`, all its requests together; one that cannot be is made again, `retries` times
     at most, after `backoff_s` and twice as long each time. After so many `failures` one after the other nobody is asked for
@@ -77,14 +88,14 @@ class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     body: Any = None
     response: Response = Response()
     unknown: Annotated[tuple[Status, ...], msgspec.Meta(max_length=16)] = (404,)
-    headers_from: Annotated[dict[str, str], msgspec.Meta(max_length=16)] = {}
+    headers_from: Annotated[dict[str, str], msgspec.Meta(max_length=MOST_HEADERS)] = {}
     timeout_s: Seconds = 30.0
-    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
+    retries: Annotated[int, msgspec.Meta(ge=0, le=MOST_RETRIES)] = 2
     backoff_s: Seconds = 0.1
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=MOST_CONCURRENT)] = 4
     failures: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 5
     rest_s: Seconds = 30.0
-    longest_answer: Annotated[int, msgspec.Meta(ge=1_024, le=1 << 30)] = 16 << 20
+    longest_answer: Annotated[int, msgspec.Meta(ge=1_024, le=1 << 30)] = LONGEST_ANSWER
 
     def __post_init__(self) -> None:
         fault = _fault_of_url(self.url) or _fault_of_words(self) or _fault_of_headers(self.headers_from)

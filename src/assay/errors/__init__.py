@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from assay.errors.absent import (
     ApplicationInvalid,
+    CollectionNotFound,
     DataInvalid,
     DatasetInUse,
     DatasetNotFound,
     DatasetRejected,
     DataSuspect,
+    ItemNotFound,
+    ItemRejected,
     JobNotFound,
     LabelTaken,
     ModelNotFound,
@@ -20,9 +23,35 @@ from assay.errors.absent import (
     RecipeFailed,
     VersionNotFound,
 )  # fmt: skip
+from assay.errors.audio import (
+    AudioRejected,
+    AudioTooLong,
+    AudioUnsupported,
+)  # fmt: skip
+from assay.errors.experiments import (
+    BadSubject,
+    ExperimentInvalid,
+    ExperimentNotFound,
+    ExperimentRunning,
+)  # fmt: skip
 from assay.errors.fact import (
     AssayError,
     Fault,
+)  # fmt: skip
+from assay.errors.features import (
+    EntityKeyInvalid,
+    EntityNotFound,
+    EntityOutdated,
+    FeaturesNotFound,
+)  # fmt: skip
+from assay.errors.remote import (
+    RemoteModelAway,
+    RemoteModelBadAnswer,
+    RemoteModelFailed,
+    RemoteModelRefused,
+    RemoteModelResting,
+    RemoteModelTimedOut,
+    RemoteModelUnreachable,
 )  # fmt: skip
 from assay.errors.requests import (
     BadCursor,
@@ -69,6 +98,7 @@ from assay.errors.serving import (
     Draining,
     ModelFailed,
     ModelTimedOut,
+    NoNumber,
     NotCompilable,
     NotServing,
     NotWaiting,
@@ -83,18 +113,25 @@ from assay.errors.work import (
     JobNotFailed,
     LeaseLost,
     ScheduleInvalid,
+    WebhookFailed,
+    WebhookRejected,
 )  # fmt: skip
 
 __all__ = [
-    "AlreadyAnswered", "AlreadyServing", "ApplicationInvalid", "ArtifactRejected", "AssayError", "BackupRejected",
-    "BadCursor", "BadIdempotencyKey", "BadOutput", "BodyCutOff", "BodyTooLarge", "DataInvalid", "DataSuspect", "DatasetInUse",
-    "DatasetNotFound", "DatasetRejected", "DecodedTooLarge", "Draining", "DuplicateKey", "Fault",
-    "IdempotencyInProgress", "IdempotencyMismatch", "JobEnded", "JobNotFailed", "JobNotFound", "LabelTaken", "LeaseLost",
+    "AlreadyAnswered", "AlreadyServing", "ApplicationInvalid", "ArtifactRejected", "AssayError", "AudioRejected",
+    "AudioTooLong", "AudioUnsupported", "BackupRejected", "BadCursor", "BadIdempotencyKey", "BadOutput", "BadSubject",
+    "BodyCutOff", "BodyTooLarge", "CollectionNotFound", "DataInvalid", "DataSuspect", "DatasetInUse",
+    "DatasetNotFound", "DatasetRejected", "DecodedTooLarge", "Draining", "DuplicateKey", "EntityKeyInvalid",
+    "EntityNotFound", "EntityOutdated", "ExperimentInvalid",
+    "ExperimentNotFound", "ExperimentRunning", "Fault", "FeaturesNotFound", "IdempotencyInProgress", "IdempotencyMismatch",
+    "ItemNotFound", "ItemRejected", "JobEnded", "JobNotFailed", "JobNotFound", "LabelTaken", "LeaseLost",
     "MalformedEncoding", "MalformedJson", "MethodNotAllowed", "ModelFailed", "ModelNotFound", "ModelTimedOut",
-    "NoServer", "NotAcceptable", "NotCompilable", "NotEmpty", "NotLoopback", "NotServing", "NotWaiting", "NothingReleased",
-    "NothingSimilar", "Overloaded", "ParameterInvalid", "PortTaken", "PredictionNotFound", "PromotionInProgress",
-    "PromotionOvertaken", "QueryClosed", "QueryNotFound", "QuestionInvalid", "RecipeFailed", "ReloadRefused",
-    "RouteNotFound", "ScheduleInvalid", "SchemaTooNew", "StorageFull", "StoreDamaged", "StoreUnavailable", "TooDeep", "TooManyRows",
-    "UnknownHost", "Unstorable", "UnsupportedEncoding", "UnsupportedFile", "UnsupportedMediaType", "UriTooLong",
-    "VersionNotFound", "VersionNotReady", "VersionRejected",
+    "NoNumber", "NoServer", "NotAcceptable", "NotCompilable", "NotEmpty", "NotLoopback", "NotServing", "NotWaiting",
+    "NothingReleased", "NothingSimilar", "Overloaded", "ParameterInvalid", "PortTaken", "PredictionNotFound",
+    "PromotionInProgress", "PromotionOvertaken", "QueryClosed", "QueryNotFound", "QuestionInvalid", "RecipeFailed",
+    "ReloadRefused", "RemoteModelAway", "RemoteModelBadAnswer", "RemoteModelFailed", "RemoteModelRefused", "RemoteModelResting",
+    "RemoteModelTimedOut", "RemoteModelUnreachable", "RouteNotFound", "ScheduleInvalid", "SchemaTooNew",
+    "StorageFull", "StoreDamaged", "StoreUnavailable", "TooDeep", "TooManyRows", "UnknownHost", "Unstorable",
+    "UnsupportedEncoding", "UnsupportedFile", "UnsupportedMediaType", "UriTooLong", "VersionNotFound",
+    "VersionNotReady", "VersionRejected", "WebhookFailed", "WebhookRejected",
 ]  # fmt: skip

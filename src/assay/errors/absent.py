@@ -80,6 +80,28 @@ class DatasetRejected(AssayError):
         self.faults = faults
 
 
+class CollectionNotFound(AssayError):
+    """There is no such collection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no collection named {name[:80]!r}; GET /v1/items lists them.")
+
+
+class ItemNotFound(AssayError):
+    """There is no such item."""
+
+    def __init__(self, collection: str, name: str) -> None:
+        super().__init__(f"The collection {collection[:80]!r} has no item named {name[:80]!r}.")
+
+
+class ItemRejected(AssayError):
+    """The item, or its name, is not acceptable; `kind` is the rule where there is one."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class QueryNotFound(AssayError):
     """There is no query of this id."""
 

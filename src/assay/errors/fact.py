@@ -18,9 +18,12 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AssayError(Exception):
-    """Something went wrong."""
+    """Something went wrong; where it was a model's doing, `version` is who did it, perhaps as an arm of `experiment`."""
 
     code: ClassVar[str] = "error"
+    model: str | None = None
+    version: int | None = None
+    experiment: str | None = None
 
     def __init_subclass__(cls, code: str | None = None) -> None:
         # the name says it, unless clients know the fact by another word

@@ -28,3 +28,11 @@ class ScheduleInvalid(AssayError):
 
     def __init__(self, name: str, rule: str) -> None:
         super().__init__(f"The schedule {name[:80]!r} cannot be followed: {rule}.")
+
+
+class WebhookRejected(AssayError):
+    """The address that is to be told of a task's end is not acceptable."""
+
+
+class WebhookFailed(AssayError):
+    """Whoever was to be told of a task's end could not be reached, or did not take it."""

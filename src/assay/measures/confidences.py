@@ -19,7 +19,8 @@ def metrics(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -
 
     `average_precision` is the mean over the labels that are there at least once; `precision`, `recall` and `f1` pool every
     pair of row and label, told where the confidence is `threshold` or more; `log_loss` (nats) and `brier` are means over
-    all pairs; `error` is the share of rows whose labels told are not exactly those that are there. What is no number from
+    all pairs; `error` is the share of rows whose labels told are not exactly those that are there; `ndcg_at_10` says how
+    well a row's ten surest labels are ranked, `calibration_error` how far confidences are from shares. What is no number from
     0 to 1 counts as 0, so that nobody gains by silence. A metric that is not defined for the rows is left out.
     """
     _fitting(truth, told, labels)
@@ -29,7 +30,8 @@ def metrics(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -
     precise = average_precision(truth, known)
     found = {"average_precision": float(np.nanmean(precise))} if truth.any() else {}
     at = known >= threshold
-    return found | _at_threshold(truth, at) | _errors(truth, known) | {"error": float((at != truth).any(axis=1).mean())}
+    found |= _at_threshold(truth, at) | _errors(truth, known) | {"error": float((at != truth).any(axis=1).mean())}
+    return found | ({"ndcg_at_10": ndcg(truth, known)} if truth.any() else {})
 
 
 def by_label(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -> dict[str, dict[str, float]]:
@@ -57,6 +59,32 @@ def average_precision(truth: Truth, told: Told) -> Floats:
     """
     steps = [_steps(truth[:, place : place + 1], told[:, place])[0] for place in range(truth.shape[1])]
     return np.array(steps, np.float64)
+
+
+def ndcg(truth: Truth, told: Told, first: int = 10) -> float:
+    """The discounted gain of each row's `first` surest labels, as a share of the best there could be: the mean of all rows.
+
+    A label that is there gains 1, discounted by the logarithm of its place; of equal confidences the earlier label is first.
+    Rows without any label do not count; NaN where no row has one.
+    """
+    some = truth.any(axis=1)
+    if not some.any():
+        return float("nan")
+    ranked = np.argsort(-told[some], axis=1, kind="stable")[:, :first]
+    discounts = 1 / np.log2(np.arange(ranked.shape[1]) + 2)
+    gained = np.take_along_axis(truth[some], ranked, axis=1) @ discounts
+    best = np.cumsum(discounts)[np.minimum(truth[some].sum(axis=1), ranked.shape[1]) - 1]
+    return float((gained / best).mean())
+
+
+def calibration_error(truth: Truth, told: Told, bins: int = 10) -> float:
+    """How far confidences are from what is true: over `bins` of equal width, the mean distance between the mean confidence
+    and the share that was there, weighed by how many pairs of row and label are in the bin (expected calibration error).
+    """
+    place = np.minimum((told * bins).astype(int), bins - 1).reshape(-1)
+    sure = np.bincount(place, told.reshape(-1).astype(np.float64), bins)
+    there = np.bincount(place, truth.reshape(-1), bins)
+    return float(np.abs(sure - there).sum() / max(truth.size, 1))
 
 
 def across(truth: Truth, told: Told) -> Floats:
@@ -103,6 +131,7 @@ def _errors(truth: Truth, known: Floats) -> dict[str, float]:
     return {
         "log_loss": float(-np.log(np.where(truth, sure, 1 - sure)).mean()),
         "brier": float(np.square(known - truth).mean()),
+        "calibration_error": calibration_error(truth, known),
     }
 
 

@@ -43,17 +43,16 @@ class Switch:
         self._prepare = prepare
 
     def to(self, rollout: Rollout, *, override: bool = False, instead_of: str | None = None) -> Rollout:
-        """Gives the word to the rollout's version; raises PromotionInProgress, PromotionOvertaken or VersionNotReady.
+        """Gives the word to the rollout's version, or to its arms.
 
         With `override` a promotion that is under way is given up for this one. `instead_of` is the id of the decision
-        that must still rule when this one is made.
+        that must still rule when this one is made. Raises PromotionInProgress, PromotionOvertaken or VersionNotReady.
         """
         if not self._prepare:
             with self._database.writing() as connection:
-                self._database.tell(connection)
-                return rollouts.append(connection, rollout, instead_of)
+                return rollouts.decide(self._database, connection, rollout, instead_of)
         preparation = self._preparations.propose(
-            rollout.model, rollout.version, by=rollout.by, who=(*here(), os.getpid()),
+            rollout.model, rollout.version, by=rollout.by, who=(*here(), os.getpid()), versions=rollout.answering,
             left=lambda one: override or self._left(one),
         )  # fmt: skip
         try:
@@ -94,8 +93,7 @@ class Switch:
                     elif not self._waiting(preparation, self.answering(hearing=hearing)):
                         if not table.settle(connection, preparation.id, "committed", ""):
                             raise PromotionOvertaken(rollout.model, rollout.version)
-                        self._database.tell(connection)
-                        return rollouts.append(connection, rollout, instead_of)
+                        return rollouts.decide(self._database, connection, rollout, instead_of)
             else:
                 self._go_on_waiting(preparation, waiting, until)
             time.sleep(LOOK_S)
@@ -105,14 +103,14 @@ class Switch:
             raise PromotionOvertaken(preparation.model, preparation.version)
         if ticks_us() > until:
             named = ", ".join(_name(one) for one in waiting)
-            raise VersionNotReady(preparation.version, f"{named} did not get it ready in time")
+            raise VersionNotReady(preparation.wanted, f"{named} did not get it ready in time")
 
     def _waiting(self, preparation: Preparation, answering: Collection[WebProcess]) -> list[WebProcess]:
         said = self._preparations.acknowledged(preparation.id)
         refused = [(one, said[one.id]) for one in answering if said.get(one.id)]
         if refused:
             one, error = refused[0]
-            raise VersionNotReady(preparation.version, f"{_name(one)} could not load it: {error}")
+            raise VersionNotReady(preparation.wanted, f"{_name(one)} could not load it: {error}")
         return [one for one in answering if one.id not in said]
 
 

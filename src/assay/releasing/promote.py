@@ -39,11 +39,12 @@ class Releaser:
         """
         version = self._versions.find(model, number)
         ruling = self._rollouts.ruling(model)
-        if ruling is not None and ruling.version == number and version.status == "ready":
+        alone = ruling is not None and ruling.experiment is None
+        if ruling is not None and alone and ruling.version == number and version.status == "ready":
             return ruling
         if version.status != "ready":
             raise VersionRejected(f"Version {number} is {version.status} and cannot answer: {version.error}")
-        self._prove(version)
+        proved(self._versions, self._verify, version)
         return self._switch.to(
             Rollout(id=new_id(), at=now_us(), model=model, version=number, by=by, reason=reason), instead_of=instead_of
         )
@@ -70,7 +71,7 @@ class Releaser:
                 f"No other sound version than {history[0].version} has ever answered; there is nothing to go back to."
             )
         if not self._switch.answering():
-            self._prove(ready[earlier])
+            proved(self._versions, self._verify, ready[earlier])
         said = f"rolled back from version {history[0].version}" + (f": {reason}" if reason else "")
         return self._switch.to(
             Rollout(id=new_id(), at=now_us(), model=model, version=earlier, by=by, reason=said),
@@ -82,7 +83,8 @@ class Releaser:
         """Gives the word to the best candidate that passes the gate, or says why nothing changes.
 
         The best is judged first. One that fails, or is found broken, leaves its chance to the next; one that waits for
-        a person's approval ends the search.
+        a person's approval ends the search. What a person tries is not ended by what nobody has asked for: during an
+        experiment the best has to wait.
         """
         ready = [version for version in candidates if version.status == "ready" and metric in version.metrics]
         told = ""
@@ -93,6 +95,11 @@ class Releaser:
             verdict = judge(version)
             if verdict.outcome == "waiting":
                 return f"because version {version.number} passed the gate and waits for `assay approve`"
+            if verdict.outcome == "passed" and before is not None and before.experiment is not None:
+                passed_over = (
+                    f"version {version.number} passed the gate, and the experiment {before.experiment} still runs"
+                )
+                return f"because {passed_over}; `assay promote` ends it"
             if verdict.outcome == "passed":
                 passed = verdict.checks[0].detail if verdict.checks else "nothing ruled before"
                 try:
@@ -106,9 +113,11 @@ class Releaser:
             told = told or f"because version {version.number}, the best of them, did not pass the gate: {failed}"
         return told or "because no new version can answer"
 
-    def _prove(self, version: Version) -> None:
-        try:
-            self._verify(version)
-        except UNFIT as refused:
-            self._versions.mark(version.model, version.number, status="broken", error=str(refused))
-            raise
+
+def proved(versions: Versions, verify: Verify, version: Version) -> None:
+    """Loads a version in a throwaway process; one that may not answer is marked as broken, and what it raised is raised."""
+    try:
+        verify(version)
+    except UNFIT as refused:
+        versions.mark(version.model, version.number, status="broken", error=str(refused))
+        raise

@@ -13,7 +13,7 @@ from assay.domain.dataset import Dataset
 from assay.domain.question.contract import Contract
 from assay.domain.releases.gate import Gate
 from assay.domain.version import Engine, FileEntry, Golden, Manifest, Version
-from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, VersionNotReady, VersionRejected
+from assay.errors import ArtifactRejected, ModelFailed, ModelTimedOut, RemoteModelAway, VersionRejected
 from assay.store import datasets, evaluations, versions
 from assay.store.database import Database
 from assay.store.files.artifacts import Artifacts
@@ -58,7 +58,7 @@ class Registrar:
             kept = msgspec.structs.replace(
                 draft, manifest=self._artifacts.put(msgspec.json.encode(manifest)), engine=manifest.engine
             )
-            with suppress(VersionNotReady):  # a remote model that is away now: it is asked again before it may answer
+            with suppress(RemoteModelAway):  # for now: it is asked again before its version may answer
                 self._verify(kept)
         except (ArtifactRejected, VersionRejected, ModelFailed, ModelTimedOut) as refused:
             kept = msgspec.structs.replace(draft, status="broken", error=str(refused))

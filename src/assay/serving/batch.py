@@ -13,7 +13,12 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from assay.clock import ticks_us
 from assay.errors import AssayError, Draining, Overloaded
+
+SLOW_US = 100_000
+LEAST_ROWS = 16  # may wait, however slow they are
+NEVER_US = 1 << 62
 
 
 class Task(Protocol):
@@ -51,11 +56,16 @@ TaskT = TypeVar("TaskT", bound=Task)
 
 
 class Lane(Generic[TaskT]):
-    """Runs `work` on everything that has gathered; `work` settles each task, and may set its `error`, never raises."""
+    """Runs `work` on everything that has gathered; `work` settles each task, and may set its `error`, never raises.
+
+    At most `max_rows` wait, and of a kind of work that is slow only as many as it does within `patience_us`.
+    """
 
     def __init__(self, name: str, work: Callable[[Sequence[TaskT]], None], max_rows: int) -> None:
+        self.patience_us = NEVER_US
         self._work = work
-        self._max_rows = max_rows
+        self._max_rows = self._limit = max_rows
+        self._began_us = 0  # the round under way, 0 between two
         self._arrived: list[TaskT] = []
         self._waiting_rows = 0
         self._handing_over = False
@@ -78,7 +88,8 @@ class Lane(Generic[TaskT]):
         """Queues the task; call it on the event loop. Raises Overloaded or Draining."""
         if self._closed:
             raise Draining
-        if self._waiting_rows + task.rows > self._max_rows and self._waiting_rows:
+        rows = self._waiting_rows + task.rows
+        if self._waiting_rows and (rows > self._max_rows or self._late(rows)):
             raise Overloaded
         self._waiting_rows += task.rows
         self._arrived.append(task)
@@ -109,10 +120,27 @@ class Lane(Generic[TaskT]):
         while True:
             self._wake.acquire()
             while round_ := self._take():
+                self._began_us = began = ticks_us()
                 self._do(round_)
+                self._began_us = 0
+                self._learn(round_, ticks_us() - began)
                 self._loop.call_soon_threadsafe(self._deliver, round_)
             if self._ended:
                 return
+
+    def _late(self, rows: int) -> bool:
+        """Whether so many would wait too long: the round under way is slow, and the last one says how slow rows are."""
+        began = self._began_us
+        lasts_us = ticks_us() - began if began else 0
+        return lasts_us > SLOW_US and (rows > self._limit or lasts_us > self.patience_us)
+
+    def _learn(self, round_: list[TaskT], took_us: int) -> None:
+        """How many rows may wait behind a round that is as slow as this one."""
+        if took_us > SLOW_US and self.patience_us < NEVER_US:
+            rows = sum(task.rows for task in round_)
+            self._limit = min(max(rows * self.patience_us // took_us, LEAST_ROWS), self._max_rows)
+        else:
+            self._limit = self._max_rows
 
     def _do(self, round_: list[TaskT]) -> None:
         try:

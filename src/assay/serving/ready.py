@@ -21,7 +21,10 @@ Find = Callable[[str, int], Version]
 
 
 class Ready:
-    """What one process has at hand of each model beside who rules: the version before, and the one being prepared."""
+    """What one process has at hand of each model beside who answers: the version before, and those being prepared.
+
+    `serving` gives a version that answers already, and so need not be loaded once more.
+    """
 
     def __init__(self, find: Find, load: Load, preparations: Preparations, processes: Processes) -> None:
         self._find = find
@@ -36,7 +39,9 @@ class Ready:
         self._seen = -1
         self._gate = threading.Lock()
         self._loading: set[str] = set()
-        self._prepared: dict[str, LoadedVersion] = {}  # by the preparation's id
+        self._left: set[str] = set()  # preparations that were found ended at the last look
+        self._prepared: dict[str, list[LoadedVersion]] = {}  # by the preparation's id
+        self.serving: Callable[[str, int], LoadedVersion | None] = lambda _model, _number: None
         self._before: dict[str, LoadedVersion] = {}  # by model: the way back needs no loading
 
     def look(self) -> None:
@@ -56,8 +61,10 @@ class Ready:
         wanted = {one.id: one for one in self._preparations.open()}
         self._seen = newest
         with self._gate:
-            for gone in [one for one in self._prepared if one not in wanted]:
+            ended = {one for one in self._prepared if one not in wanted}
+            for gone in ended & self._left:  # at the first of the two looks it is taken, where it ended well
                 del self._prepared[gone]
+            self._left = ended - self._left
             fresh = [one for one in wanted.values() if one.id not in self._prepared and one.id not in self._loading]
             self._loading |= {one.id for one in fresh}
         for one in fresh:
@@ -66,8 +73,9 @@ class Ready:
     def take(self, model: str, number: int) -> LoadedVersion | None:
         """The version, if it is at hand."""
         with self._gate:
-            held = [*self._prepared.values(), *self._before.values()]
-        return next((one for one in held if (one.model, one.number) == (model, number)), None)
+            held = [*(one for each in self._prepared.values() for one in each), *self._before.values()]
+        at_hand = next((one for one in held if (one.model, one.number) == (model, number)), None)
+        return at_hand or self.serving(model, number)
 
     def switched(self, before: LoadedVersion) -> None:
         """Holds on to the version that has just been replaced."""
@@ -82,16 +90,19 @@ class Ready:
             log.warning("process_not_signed_off", reason=str(failed))
 
     def _prepare(self, preparation: Preparation) -> None:
-        error = ""
+        model, several = preparation.model, len(preparation.wanted) > 1
+        loaded, error, number = [], "", 0
         try:
-            loaded = self.take(preparation.model, preparation.version)
-            loaded = loaded or self._load(self._find(preparation.model, preparation.version))
+            for number in preparation.wanted:
+                loaded.append(self.take(model, number) or self._load(self._find(model, number)))
             with self._gate:
                 self._prepared[preparation.id] = loaded
         except AssayError as refused:
             error = str(refused)
         except Exception as failed:  # noqa: BLE001 - whatever it was, the promotion must hear of it
             error = f"{type(failed).__name__}: {failed}"
+        if error and several:
+            error = f"version {number}: {error}"
         try:
             self._preparations.acknowledge(preparation.id, self._me.id, error)
         except StoreUnavailable as failed:  # the next look tries again

@@ -76,6 +76,7 @@ class Shelf:
         self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
         self._gate = threading.Lock()
         self._looks: dict[str, Look] = {}  # of each lane, the newest
+        ready.serving = self._serving
 
     def add(self, served: Served) -> None:
         """Serves one more model."""
@@ -115,7 +116,7 @@ class Shelf:
         if look is None or not look.is_alive():
             look = self._looks[served.model] = Look(partial(self._rollouts.ruling, served.model), at)
         rollout = look.outcome(at)
-        if rollout is None or (served.ruling is not None and served.ruling.number == rollout.version):
+        if rollout is None or served.decision == rollout.id:
             served.looked(look.at)
             return
         if not self._following.acquire(timeout=PATIENCE_S):
@@ -139,31 +140,39 @@ class Shelf:
         """Whether the matter is settled; a store that fails is asked again at the next look."""
         at = boot_clock()[1]
         rollout = self._rollouts.ruling(name)
-        settled = rollout is None or self._switch(served, rollout.version)
+        settled = rollout is None or self._switch(served, rollout)
         if settled:
             served.looked(at)
         return settled
 
-    def _switch(self, served: Served, number: int) -> bool:
+    def _switch(self, served: Served, rollout: Rollout) -> bool:
         name, before = served.model, served.ruling
-        if before is not None and before.number == number:
+        if served.decision == rollout.id:
             self.trouble.pop(name, None)
             return True
         try:
-            at_hand = self._ready.take(name, number)
-            served.switch(at_hand or self._loader.load(self._versions.find(name, number)))
+            versions = {
+                number: self._ready.take(name, number) or self._loader.load(self._versions.find(name, number))
+                for number in rollout.answering
+            }
         except StoreUnavailable as failed:
-            log.warning("version_not_read", model=name, version=number, reason=str(failed))
+            log.warning("version_not_read", model=name, version=rollout.version, reason=str(failed))
             return False
         except AssayError as refused:
             self.trouble[name] = str(refused)
-            log.error("version_not_loaded", model=name, version=number, reason=str(refused))
-        else:
-            self.trouble.pop(name, None)
-            if before is not None:
-                self._ready.switched(before)
-            log.info("version_answers", model=name, version=number)
+            log.error("version_not_loaded", model=name, version=rollout.version, reason=str(refused))
+            return True
+        self.trouble.pop(name, None)
+        served.follow(rollout, versions)
+        if before is not None and before.number != rollout.version:
+            self._ready.switched(before)
+        told = {} if rollout.experiment is None else {"experiment": rollout.experiment}
+        log.info("version_answers", model=name, version=rollout.version, **told)
         return True
+
+    def _serving(self, model: str, number: int) -> LoadedVersion | None:
+        served = self.served.get(model)
+        return None if served is None else served.loaded(number)
 
     async def follow(
         self, interval_s: float, join: Callable[[list[str]], None] = lambda _models: None, woken: asyncio.Event | None = None
@@ -192,9 +201,9 @@ class Shelf:
 
     def pinned(self, model: str, number: int) -> LoadedVersion:
         """A version by its number, ruling or not; raises VersionNotFound, VersionRejected or ArtifactRejected."""
-        served = self.find(model)
-        if served.ruling is not None and served.ruling.number == number:
-            return served.ruling
+        answering = self.find(model).loaded(number)
+        if answering is not None:
+            return answering
         with self._gate:
             if (model, number) not in self._pinned:
                 version = self._versions.find(model, number)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine, MetaData, String, event
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +16,7 @@ from assay.errors import StoreUnavailable
 metadata = MetaData()
 Id = String(32)
 Values = tuple[Any, ...]
+What = Literal["decided", "queued", "ended"]  # that somebody waits for: who answers, and tasks
 NO_TEXT, INSTEAD = "\x00", "\ufffd"  # as bytes of an address that are no UTF-8 have become already
 
 
@@ -30,8 +31,8 @@ class Health(NamedTuple):
 class Writer(Protocol):
     """The record's own connection; one thread at a time uses it."""
 
-    def write(self, asked: list[Values], answered: list[Values]) -> None:
-        """Exchanges and predictions in one transaction, durable on return.
+    def write(self, asked: list[Values], answered: list[Values], queued: Sequence[Values] = ()) -> None:
+        """Exchanges, predictions and tasks in one transaction, durable on return.
 
         Raises StoreUnavailable, or Unstorable where the database refuses a row.
         """
@@ -84,11 +85,14 @@ class Database(ABC):
     def close(self) -> None:
         """Gives everything back."""
 
-    def tell(self, connection: Connection) -> None:  # noqa: B027 - on one machine nobody sleeps longer than a look
-        """Wakes, once this transaction is committed, whoever listens on any host."""
+    def tell(self, connection: Connection, what: What = "decided") -> None:  # noqa: B027 - on one machine all look often
+        """Wakes, once this transaction is committed, whoever listens for this on any host."""
 
-    def listen(self, heard: Callable[[], None]) -> Callable[[], None] | None:
-        """Calls `heard` on a thread of its own when somebody `tell`s; what it returns ends that. None: no such thing."""
+    def listen(self, heard: Callable[[], None], what: What = "decided") -> Callable[[], None] | None:
+        """Calls `heard` on a thread of its own when somebody `tell`s; what it returns ends that. None: no such thing.
+
+        Of tasks that were queued or ended somebody is always told, though perhaps of other things too.
+        """
         return None
 
 

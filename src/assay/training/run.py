@@ -78,7 +78,7 @@ def run(model: Model[Any], rows: pl.DataFrame | Sequence[Rows], *, source: str, 
     snapshot = keeping.keep_snapshot(taken)
     kept = [_kept(model, recipe, snapshot, keeping, plan) for recipe in recipes]
     decided = keeping.promote(kept) if plan.promote else "because nothing was to be promoted"
-    if len(recipes) == len(model.recipes):
+    if {recipe.name for recipe in recipes} >= {name for name, one in model.recipes.items() if not one.by_name}:
         keeping.end(snapshot.dataset.id, code)
     return _run(model, snapshot, ranked(kept, model.metric), decided)
 
@@ -128,9 +128,9 @@ def _run(model: Model[Any], snapshot: Snapshot, versions: list[Version], decided
 
 
 def chosen(model: Model[Any], only: tuple[str, ...]) -> list[Recipe]:
-    """The model's recipes, or only those named; raises ApplicationInvalid."""
+    """The model's recipes but those that must be named, or only those named; raises ApplicationInvalid."""
     unknown = [name for name in only if name not in model.recipes]
-    found = [recipe for name, recipe in model.recipes.items() if not only or name in only]
+    found = [recipe for name, recipe in model.recipes.items() if (name in only if only else not recipe.by_name)]
     if unknown or not found:
         known = ", ".join(model.recipes) or "none"
         raise ApplicationInvalid(f"The model {model.name!r} has no recipe {', '.join(unknown)}; it has {known}.")

@@ -8,30 +8,17 @@ from typing import Any
 
 import msgspec
 
-from assay.clock import new_ids, now_us, ticks_us
+from assay.domain.features.entity import Entity
 from assay.domain.prediction import Explanation, Prediction
-from assay.serving.batch import Awaited
-from assay.serving.explain import explain
+from assay.serving.draw import Picked
 from assay.serving.loaded import LoadedVersion
-from assay.serving.served import Answered, Served
+from assay.serving.served import Answered
 from assay.serving.similar import similar
 from assay.store.record.recorder import Entry
+from assay.web.asks.own import PlainAsk, explained, named
+from assay.web.features.lookups import question_about
+from assay.web.predictions import subject_of_body
 from assay.web.process import Process, asked_in
-
-
-class PlainAsk(Awaited):
-    """Questions whose answers go back to the caller; the caller has them recorded."""
-
-    __slots__ = ("answered", "questions", "version")
-
-    def __init__(self, questions: list[Any], version: LoadedVersion) -> None:
-        super().__init__(rows=len(questions))
-        self.questions = questions
-        self.version = version
-
-    def settle(self, answered: Answered) -> None:
-        """Keeps the answer for the caller."""
-        self.answered = answered
 
 
 class ServedModel:
@@ -41,51 +28,75 @@ class ServedModel:
         self._process = process
         self._model = model
 
-    async def predict(self, question: Any) -> Prediction:
-        """One answer by the ruling version."""
-        _, version = await self._ruling()
-        taken = version.reader.take(msgspec.to_builtins(question))
-        answered = await self.answer_by(version, [taken])
-        await self.keep(answered, [taken])
-        return Prediction(id=answered.ids[0], model=self._model, version=version.number, prediction=answered.values[0])
+    async def predict(self, question: Any, *, subject: str | None = None) -> Prediction:
+        """One answer by the ruling version, or during an experiment by the arm that the subject falls to."""
+        asked = msgspec.to_builtins(question)
+        picked = await self.pick(msgspec.json.encode(asked), subject)
+        taken = picked.version.reader.take(asked)
+        answered = await self._answer(picked, [taken])
+        await self.keep(answered, [taken], picked.experiment)
+        return Prediction(
+            id=answered.ids[0], model=self._model, version=picked.version.number, prediction=answered.values[0]
+        )
+
+    async def predict_for(self, entity: Entity, *, subject: str | None = None) -> Prediction:
+        """One answer about an entity, asked as it is known, and recorded with it."""
+        served = await self._process.served(self._model)
+        who = named(subject)
+        picked = served.pick(lambda: who or entity.subject)
+        taken = question_about(entity, picked.version.contract)
+        answered = await self._answer(picked, [taken])
+        await self.keep(answered, [taken], picked.experiment, entity.subject)
+        return Prediction(
+            id=answered.ids[0], model=self._model, version=picked.version.number, prediction=answered.values[0]
+        )
+
+    async def pick(self, question: bytes, subject: str | None = None) -> Picked:
+        """Who answers this subject: that which is told, else the one that the client names, else the question itself.
+
+        Raises NothingReleased or BadSubject.
+        """
+        served = await self._process.served(self._model)
+        who = named(subject)
+        return served.pick(lambda: who or subject_of_body(question))
 
     async def answer_by(self, version: LoadedVersion, questions: list[Any]) -> Answered:
         """The answers to some questions, in their order, by this version; whoever gives them on calls `keep` first."""
-        served = await self._process.served(self._model)
-        ask = PlainAsk(questions, version)
-        served.lane.submit(ask)
-        await ask.future
-        return ask.answered
+        return await self._answer(Picked(version), questions)
 
-    async def explain(self, question: Any) -> Explanation:
-        """One answer by the ruling version with its reasons."""
-        _, version = await self._ruling()
-        return await self.explain_by(version, version.reader.take(msgspec.to_builtins(question)))
+    async def explain(self, question: Any, *, subject: str | None = None) -> Explanation:
+        """One answer with its reasons, by the version that `predict` would ask."""
+        asked = msgspec.to_builtins(question)
+        picked = await self.pick(msgspec.json.encode(asked), subject)
+        return await self.explain_by(picked, picked.version.reader.take(asked))
 
-    async def explain_by(self, version: LoadedVersion, question: Any) -> Explanation:
+    async def explain_by(self, picked: Picked, question: Any) -> Explanation:
         """One answer by this version with its reasons."""
-        at, began = now_us(), ticks_us()
-        value, base, parts = await asyncio.to_thread(explain, version, question)
-        answered = Answered(version, [value], new_ids(1), "", at, ticks_us() - began)
-        await self.keep(answered, [question])
+        version, experiment = picked
+        answered, value, base, parts = await asyncio.to_thread(explained, version, question)
+        await self.keep(answered, [question], experiment)
         return Explanation(
             id=answered.ids[0], model=self._model, version=version.number, prediction=value, base=base, parts=parts
         )
 
     async def similar(self, like: Mapping[str, Any], n: int) -> list[dict[str, Any]]:
         """Training rows of the ruling version."""
-        _, version = await self._ruling()
-        return similar(version, like, n)
+        return similar((await self._process.served(self._model)).version(), like, n)
 
-    async def _ruling(self) -> tuple[Served, LoadedVersion]:
+    async def _answer(self, picked: Picked, questions: list[Any]) -> Answered:
         served = await self._process.served(self._model)
-        return served, served.version()
+        ask = PlainAsk(questions, picked)
+        served.lane.submit(ask)
+        await ask.future
+        return ask.answered
 
-    async def keep(self, answered: Answered, questions: list[Any]) -> None:
+    async def keep(
+        self, answered: Answered, questions: list[Any], experiment: str | None = None, entity: str | None = None
+    ) -> None:
         """Has the answers recorded with the exchange in which they were asked, or at once where there is none."""
         conversation = asked_in.get()
         asked = [msgspec.json.encode(question).decode() for question in questions]
-        rows = answered.rows(asked, conversation.id if conversation else None)
+        rows = answered.rows(asked, conversation.id if conversation else None, experiment, entity)
         if conversation is not None:
             conversation.predictions += rows  # recorded with the exchange, in its transaction
         else:

@@ -12,21 +12,17 @@ from assay.domain.question.reader import strict_json
 from assay.errors import (
     AssayError,
     BodyTooLarge,
-    MethodNotAllowed,
-    RouteNotFound,
     StoreUnavailable,
-    VersionNotFound,
 )  # fmt: skip
 from assay.outages import Outage
-from assay.serving.loaded import LoadedVersion
-from assay.serving.served import Served
-from assay.web.predictions import LONG_BODY_BYTES, PredictRoute, reply
+from assay.web.asks.addressed import PREFIX, addressed, asks
+from assay.web.items.streaming import Streams
+from assay.web.predictions import LONG_BODY_BYTES, reply
 from assay.web.problems import CONTENT_TYPE, problem_of
 from assay.web.process import Conversation, Process, asked_in
 from assay.web.requests import Captured, Hosts, Receive, Request, Scope, Send
-from assay.web.uploads import UploadRoute
+from assay.web.tasks.routes import JobRoute, LaterRoute
 
-PREFIX = "/v1/models/"
 BODY_MAY_BE_ABSENT = ("/train", "/queries")
 PROBES = frozenset(("/livez", "/readyz"))
 log = structlog.get_logger("assay")
@@ -41,8 +37,9 @@ class Door:
         self._api: Any = None
         settings = process.settings
         self._hosts = Hosts(settings.allowed_hosts, any_host=settings.open)
-        self._predict = PredictRoute(process)
-        self._uploads = UploadRoute(process)
+        self._predict = LaterRoute(process)
+        self._jobs = JobRoute(process)
+        self._streams = Streams(process)
         self._pending: set[asyncio.Task[None]] = set()
         self._unrecorded = Outage("exchanges_not_recorded")
 
@@ -73,12 +70,14 @@ class Door:
         request = Request(scope)
         try:
             self._hosts.check(request)
-            if request.path.startswith(PREFIX) and request.path.endswith("/predict"):
+            if asks(request):
                 await request.read(receive, self._predict.limit)  # first: of a refusal too the record has what was sent
-                served, version = await self._asked_of(request)
+                served, version = await addressed(self._process, request)
                 await self._predict(request, served, version, send)
-            elif UploadRoute.takes(request):
-                await self._uploads(request, receive, send)
+            elif self._jobs.takes(request):
+                await self._jobs(request, send)
+            elif (streamed := self._streams.route(request)) is not None:
+                await streamed(request, receive, send)
             else:
                 await self._control(request, scope, receive, send)
         except AssayError as refused:
@@ -88,20 +87,6 @@ class Door:
             await self._refuse(
                 request, AssayError("The server failed to answer; the request's id leads to the cause."), send
             )
-
-    async def _asked_of(self, request: Request) -> tuple[Served, LoadedVersion | None]:
-        """Which model is asked, and which version if one is named."""
-        parts = request.path[len(PREFIX) :].split("/")
-        if request.method != "POST":
-            raise MethodNotAllowed("POST")
-        served = self._process.shelf.served.get(parts[0]) or await self._process.served(parts[0])
-        if len(parts) == 2:
-            return served, None
-        if len(parts) != 4 or parts[1] != "versions":
-            raise RouteNotFound
-        if not (parts[2].isascii() and parts[2].isdigit()) or len(parts[2]) > 9:
-            raise VersionNotFound(parts[0], parts[2])
-        return served, await asyncio.to_thread(self._process.shelf.pinned, parts[0], int(parts[2]))
 
     async def _control(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         body = await request.read(receive, self._process.settings.max_batch_bytes)
@@ -170,6 +155,6 @@ class Door:
 
 def must_be_json(request: Request) -> bool:
     """Whether the request's body, if it has one or needs one, is read as JSON whatever it is called."""
-    if request.method not in ("POST", "PUT") or not request.path.startswith("/v1/"):
+    if request.method not in ("POST", "PUT", "PATCH") or not request.path.startswith("/v1/"):
         return False
     return bool(request.body) or (request.path.startswith(PREFIX) and not request.path.endswith(BODY_MAY_BE_ABSENT))

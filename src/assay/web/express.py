@@ -7,23 +7,21 @@ question. Everything else, and whatever fails on the way, takes the usual way th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import msgspec
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from assay.clock import now_us, ticks_us
+from assay.clock import ticks_us
 from assay.errors import AssayError
-from assay.serving.loaded import LoadedVersion
-from assay.serving.served import Answered, Served
+from assay.serving.served import Served
 from assay.serving.shelf import Shelf
 from assay.settings import Settings
-from assay.store.record.recorder import Entry
-from assay.web.predictions import render
+from assay.web.asks.drawn import DrawnAsk, GoodSubjects
+from assay.web.asks.ordinary import ExpressAsk
 from assay.web.protocol import GuardedProtocol
-from assay.web.requests import LOCAL_NAMES, Captured, Scope
+from assay.web.requests import LOCAL_NAMES, SUBJECT, Captured
 
 NEEDED = {b"host": 1, b"content-type": 100}
 EACH_ONCE = 101
@@ -38,7 +36,7 @@ ORDINARY: dict[bytes, frozenset[bytes]] = {
     b"content-encoding": _NEVER, b"transfer-encoding": _NEVER, b"expect": _NEVER, b"upgrade": _NEVER,
     b"idempotency-key": _NEVER, b"prefer": _NEVER, b"authorization": _NEVER,
 }  # fmt: skip
-_encode = msgspec.json.Encoder().encode
+Headers = list[tuple[bytes, bytes]]
 
 
 class Express:
@@ -49,11 +47,14 @@ class Express:
         self._limit = settings.max_body_bytes
         names = [name.encode() for name in (*LOCAL_NAMES, *settings.allowed_hosts)]
         ports = [b"%s:%d" % (name, port) for name in names]
-        self._checks = ORDINARY | {b"host": frozenset((*names, *ports))}
+        self._checks: dict[bytes, Container[bytes]] = {
+            **ORDINARY, b"host": frozenset((*names, *ports)), SUBJECT: GoodSubjects(),
+        }  # fmt: skip
+        self._last = False
         self._served: dict[bytes, Served] = {}
         self.heads = lru_cache(HEADS_KEPT)(head_of)
 
-    def served(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> Served | None:
+    def served(self, url: bytes, headers: Headers) -> Served | None:
         """The model that is asked, if the request's head is ordinary."""
         found = self._served.get(url) or self._find(url)
         if found is None:
@@ -71,7 +72,7 @@ class Express:
 
     def take(self, served: Served, body: bytes, answered: Callable[[ExpressAsk], None]) -> ExpressAsk | None:
         """Puts a good question into its model's lane; None where the door has to look at it."""
-        version = served.ruling
+        version = served.alone  # none during an experiment
         if version is None or len(body) > self._limit:
             return None
         try:
@@ -82,9 +83,29 @@ class Express:
             return None
         return ask
 
+    def draw(
+        self, served: Served, body: bytes, headers: Headers, answered: Callable[[DrawnAsk], None]
+    ) -> DrawnAsk | None:
+        """The same during an experiment: the subject decides which version answers."""
+        draw = served.draw
+        if draw is None or len(body) > self._limit:
+            return None
+        told = next((value for name, value in reversed(headers) if name == SUBJECT), None)
+        try:
+            picked = draw.pick((body if told is None else told).decode())
+            if picked.version.elsewhere:  # which must not be asked twice
+                return None
+            questions, single = picked.version.reader.read(body)
+            ask = DrawnAsk(picked, questions, body, single=single, answered=answered)
+            ask.subject, ask.keep_alive = told, not self._last
+            served.lane.submit(ask)
+        except (AssayError, UnicodeDecodeError):
+            return None
+        return ask
+
     def make_answers_last(self) -> None:
         """From now on each answer is the last of its connection; until then nothing on the way has to ask whether it is."""
-        take = self.take
+        take, self._last = self.take, True
 
         def take_last(served: Served, body: bytes, answered: Callable[[ExpressAsk], None]) -> ExpressAsk | None:
             ask = take(served, body, answered)
@@ -98,76 +119,6 @@ class Express:
         for model, served in self._shelf.served.items():
             self._served[f"/v1/models/{model}/predict".encode()] = served
         return self._served.get(url)
-
-
-class ExpressAsk:
-    """A question in the express lane. To uvicorn's protocol it looks like one of its request cycles."""
-
-    __slots__ = (
-        "_answered", "at", "began", "body", "disconnected", "error", "exchange", "keep_alive", "message_event", "more_body",
-        "questions", "response", "response_complete", "rows", "single", "version",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        version: LoadedVersion,
-        questions: list[Any],
-        body: bytes,
-        *,
-        single: bool,
-        answered: Callable[[ExpressAsk], None],
-    ) -> None:
-        self.version = version
-        self.questions = questions
-        self.rows = len(questions)
-        self.body = body
-        self.single = single
-        self.at = now_us()
-        self.began = ticks_us()
-        self.error: AssayError | None = None
-        self.exchange = ""
-        self.response = b""
-        self._answered = answered
-        # what the protocol looks at
-        self.response_complete = False
-        self.disconnected = False
-        self.keep_alive = True
-        self.more_body = False
-        self.message_event = _NOBODY_WAITS
-
-    def settle(self, answered: Answered) -> Entry:
-        """Builds the response, and the entry that must be durable before it is sent."""
-        self.exchange = exchange = answered.exchange
-        self.response = response = render(answered, single=self.single)
-        body = self.body
-        row = (
-            exchange, self.at, "POST", self.path, "", 200, ticks_us() - self.began, bytearray(body), bytearray(response),
-            len(body), len(response),
-        )  # fmt: skip
-        asked = [body.decode()] if self.single else [_encode(question).decode() for question in self.questions]
-        return Entry(row, answered.rows(asked, exchange))
-
-    def deliver(self) -> None:
-        """Gives the answer back to the connection."""
-        self._answered(self)
-
-    def scope(self) -> Scope:
-        """The same question as ASGI has it, to be asked again through the door."""
-        headers = [(b"host", LOCAL_NAMES[0].encode()), (b"content-type", b"application/json")]
-        return {"type": "http", "method": "POST", "path": self.path, "query_string": b"", "headers": headers}
-
-    @property
-    def path(self) -> str:
-        """The address that was asked."""
-        return f"/v1/models/{self.version.model}/predict"
-
-
-class _Event:
-    def set(self) -> None:
-        """Nobody waits for this one."""
-
-
-_NOBODY_WAITS = _Event()
 
 
 class ExpressProtocol(GuardedProtocol):
@@ -202,6 +153,8 @@ class ExpressProtocol(GuardedProtocol):
             super().complete()
             return
         ask = self.express.take(self._asked, self._body, self._answer)
+        if ask is None:
+            ask = self.express.draw(self._asked, self._body, self.headers, self._answer_drawn)
         if ask is None:
             self._by_the_door(complete=True)
         else:
@@ -240,6 +193,14 @@ class ExpressProtocol(GuardedProtocol):
             return
         version = ask.version
         head = self.express.heads(version.model, version.number)
+        self._finish(ask, head + b"x-request-id: %b\r\n" % ask.exchange.encode(), ask.response)
+
+    def _answer_drawn(self, ask: DrawnAsk) -> None:
+        """Sends what an arm has answered."""
+        if ask.error is not None or ask.disconnected:
+            self._answer(ask)
+            return
+        head = self.express.heads(ask.version.model, ask.version.number) + ask.variant
         self._finish(ask, head + b"x-request-id: %b\r\n" % ask.exchange.encode(), ask.response)
 
     async def _ask_again(self, ask: ExpressAsk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from assay.errors import (
     ParameterInvalid,
 )  # fmt: skip
 from assay.serving.batch import Awaited
+from assay.serving.draw import Picked
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.store.record.recorder import Entry
@@ -28,20 +30,22 @@ log = structlog.get_logger("assay")
 _encode = msgspec.json.Encoder().encode
 Headers = list[tuple[bytes, bytes]]
 LONG_BODY_BYTES = 65_536
+VARIANT = b"x-model-variant"
 
 
 class HttpAsk(Awaited):
     """Questions of one request; their answers and its exchange are one entry of the record."""
 
-    __slots__ = ("key", "questions", "request", "response", "single", "version")
+    __slots__ = ("began", "experiment", "key", "questions", "request", "response", "single", "version")
 
     def __init__(
-        self, request: Request, questions: list[Any], version: LoadedVersion, *, single: bool, key: str | None
+        self, request: Request, questions: list[Any], picked: Picked, *, single: bool, key: str | None
     ) -> None:
         super().__init__(rows=len(questions))
         self.request = request
+        self.began = request.began
         self.questions = questions
-        self.version = version
+        self.version, self.experiment = picked
         self.single = single
         self.key = key
         self.response = b""
@@ -51,7 +55,8 @@ class HttpAsk(Awaited):
         self.response = render(answered, single=self.single)
         request = self.request
         asked = [request.body.decode()] if self.single else [_encode(question).decode() for question in self.questions]
-        return Entry(exchange_row(request, 200, self.response, key=self.key), answered.rows(asked, request.id))
+        rows = answered.rows(asked, request.id, self.experiment)
+        return Entry(exchange_row(request, 200, self.response, key=self.key), rows)
 
 
 class PredictRoute:
@@ -66,28 +71,37 @@ class PredictRoute:
 
     async def __call__(self, request: Request, served: Served, version: LoadedVersion | None, send: Send) -> None:
         """Answers one request that was read; raises AssayError where it cannot, and then nothing was sent."""
+        picked, questions, single = await self._taken(request, served, version)
+        key = request.idempotency_key() if self._idempotent else None
+        ask = HttpAsk(request, questions, picked, single=single, key=key)
+
+        async def answer() -> None:
+            served.lane.submit(ask)
+            await ask.future
+
+        if key is None:
+            await answer()
+        elif (earlier := await self._once(key, request, answer)) is not None:
+            await self._replay(request, earlier, served.model, send)
+            return
+        found, experiment = picked
+        await reply(send, 200, ask.response, headers_of(request, found.model, found.number, experiment))
+
+    async def _taken(
+        self, request: Request, served: Served, version: LoadedVersion | None
+    ) -> tuple[Picked, list[Any], bool]:
+        """Who answers, the questions as that version takes them, and whether it is a single one; raises AssayError."""
         body = request.body
         request.check_json()
         if request.query:
             raise ParameterInvalid(request.query.partition("=")[0][:80], "is not a parameter here; known are none")
-        version = version or served.version()
         if len(body) > self._limit_of_one and body.lstrip()[:1] != b"[":
             raise BodyTooLarge(f"One question is longer than {self._limit_of_one} bytes.")
         if len(body) > LONG_BODY_BYTES:
-            questions, single = await asyncio.to_thread(version.reader.read, body)
-        else:
-            questions, single = version.reader.read(body)
-        key = request.idempotency_key() if self._idempotent else None
-        ask = HttpAsk(request, questions, version, single=single, key=key)
-        if key is None:
-            served.lane.submit(ask)
-            await ask.future
-        elif (earlier := await self._once(key, ask, served)) is not None:
-            await self._replay(request, earlier, version, send)
-            return
-        await reply(send, 200, ask.response, headers_of(version, request))
+            return await asyncio.to_thread(_read, request, served, version)
+        return _read(request, served, version)
 
-    async def _once(self, key: str, ask: HttpAsk, served: Served) -> Exchange | None:
+    async def _once(self, key: str, request: Request, answer: Callable[[], Awaitable[None]]) -> Exchange | None:
         """Answers unless this key was answered before; then that exchange. Two at once: the second is refused."""
         answering = self._process.answering
         if key in answering:
@@ -97,30 +111,57 @@ class PredictRoute:
             earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
             if earlier is None:
                 try:
-                    served.lane.submit(ask)
-                    await ask.future
+                    await answer()
                 except AlreadyAnswered:  # by another process, between our look and our commit
                     earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
         finally:
             answering.discard(key)
-        if earlier is not None and earlier.request != ask.request.body:
+        if earlier is not None and earlier.request != request.body:
             raise IdempotencyMismatch
         return earlier
 
-    async def _replay(self, request: Request, earlier: Exchange, version: LoadedVersion, send: Send) -> None:
+    async def _replay(self, request: Request, earlier: Exchange, model: str, send: Send) -> None:
         response = earlier.response or b""
         await self._process.keep(request, earlier.status, response, replay_of=earlier.id)
-        headers = headers_of(version, request)
-        await reply(send, earlier.status, response, [*headers, (b"idempotent-replayed", b"true")])
+        headers = [*self._headers_again(request, earlier, model), (b"idempotent-replayed", b"true")]
+        await reply(send, earlier.status, response, headers)
+
+    def _headers_again(self, request: Request, earlier: Exchange, model: str) -> Headers:
+        return headers_of(request, model, version_in(earlier.response or b""))
 
 
-def headers_of(version: LoadedVersion, request: Request) -> Headers:
-    """The headers of an answer: who gave it, and under which id it is recorded."""
+def _read(request: Request, served: Served, version: LoadedVersion | None) -> tuple[Picked, list[Any], bool]:
+    """Who answers, the questions as that version takes them, and whether it is a single one."""
+    subject = request.subject()
+    body = request.body
+    picked = served.pick(lambda: subject or subject_of_body(body)) if version is None else Picked(version)
+    return picked, *picked.version.reader.read(body)
+
+
+def headers_of(request: Request, model: str, number: int, experiment: str | None = None) -> Headers:
+    """The headers of an answer: who gave it, as an arm of which experiment, and under which id it is recorded."""
+    drawn = [] if experiment is None else [(VARIANT, variant_of(experiment, number))]
     return [
         (b"content-type", b"application/json"), (b"cache-control", b"no-store"),
-        (b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode()),
+        (b"x-model-name", model.encode()), (b"x-model-version", str(number).encode()), *drawn,
         (b"x-request-id", request.id.encode()),
     ]  # fmt: skip
+
+
+def variant_of(experiment: str, number: int) -> bytes:
+    """An experiment and the arm of it that answers, in one word."""
+    return f"{experiment}/{number}".encode()
+
+
+def subject_of_body(body: bytes) -> str:
+    """Who asks, where the client does not say it: the question itself, so that the same one is always answered alike."""
+    return body.decode("utf-8", "replace")  # what is no UTF-8 is refused when it is read
+
+
+def version_in(response: bytes) -> int:
+    """Which version gave an answer that was rendered before."""
+    told = msgspec.json.decode(response, type=Prediction | list[Prediction])
+    return (told[0] if isinstance(told, list) else told).version
 
 
 def render(answered: Answered, *, single: bool) -> bytes:

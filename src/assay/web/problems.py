@@ -17,6 +17,9 @@ STATUS: dict[type[AssayError], int] = {
     errors.ModelNotFound: 404, errors.VersionNotFound: 404, errors.NothingSimilar: 404, errors.RouteNotFound: 404,
     errors.JobNotFound: 404, errors.JobEnded: 409, errors.JobNotFailed: 409, errors.LeaseLost: 409,
     errors.DatasetNotFound: 404, errors.QueryNotFound: 404, errors.PredictionNotFound: 404,
+    errors.CollectionNotFound: 404, errors.ItemNotFound: 404, errors.FeaturesNotFound: 404, errors.EntityNotFound: 404,
+    errors.EntityKeyInvalid: 422, errors.EntityOutdated: 503,
+    errors.BadSubject: 400, errors.ExperimentNotFound: 404, errors.ExperimentRunning: 409, errors.ExperimentInvalid: 422,
     errors.MethodNotAllowed: 405, errors.NotAcceptable: 406,
     errors.VersionRejected: 409, errors.NotWaiting: 409, errors.VersionNotReady: 409, errors.PromotionInProgress: 409,
     errors.PromotionOvertaken: 409, errors.IdempotencyInProgress: 409,
@@ -24,17 +27,22 @@ STATUS: dict[type[AssayError], int] = {
     errors.BodyTooLarge: 413, errors.TooManyRows: 413, errors.UriTooLong: 414,
     errors.UnsupportedMediaType: 415, errors.UnsupportedEncoding: 415,
     errors.UnknownHost: 421,
-    errors.DatasetRejected: 422,
+    errors.AudioTooLong: 413, errors.AudioUnsupported: 415, errors.AudioRejected: 422,
+    errors.DatasetRejected: 422, errors.ItemRejected: 422, errors.NoNumber: 422,
     errors.QuestionInvalid: 422, errors.ParameterInvalid: 422, errors.IdempotencyMismatch: 422, errors.Unstorable: 422,
+    errors.WebhookRejected: 422,
     errors.NothingReleased: 503, errors.Overloaded: 503, errors.Draining: 503, errors.StoreUnavailable: 503,
     errors.ArtifactRejected: 503, errors.NotServing: 503,
+    errors.RemoteModelUnreachable: 502, errors.RemoteModelFailed: 502, errors.RemoteModelRefused: 502,
+    errors.RemoteModelBadAnswer: 502, errors.RemoteModelResting: 503, errors.RemoteModelAway: 503,
     errors.ModelTimedOut: 504,
     errors.StorageFull: 507,
 }  # fmt: skip
 TITLES = {
     400: "The request cannot be read", 404: "Not found", 405: "Method not allowed", 406: "Not acceptable", 409: "Conflict",
     413: "Too large", 414: "Address too long", 415: "Unsupported media type", 421: "Unknown host",
-    422: "The request is not acceptable", 500: "Internal error", 503: "Unavailable", 504: "The model took too long",
+    422: "The request is not acceptable", 500: "Internal error", 502: "The remote model did not answer",
+    503: "Unavailable", 504: "The model took too long",
     507: "No room",
 }  # fmt: skip
 RETRY_AFTER_S = {503: b"1", 409: b"1"}
@@ -48,7 +56,7 @@ _PRIVATE = (
 # Waiting changes nothing.
 _LASTING = (
     errors.VersionRejected, errors.NotWaiting, errors.DatasetInUse, errors.LabelTaken, errors.QueryClosed, errors.JobEnded,
-    errors.JobNotFailed,
+    errors.JobNotFailed, errors.ExperimentRunning, errors.EntityOutdated,
 )  # fmt: skip
 
 
@@ -71,7 +79,10 @@ class OwnRefusal(AssayError, code="refused"):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A refusal as it is sent; `instance` is the request's id, by which the record knows it."""
+    """A refusal as it is sent; `instance` is the request's id, by which the record knows it.
+
+    `version` is the one that failed, perhaps as an arm of `experiment`, where it was a model's doing.
+    """
 
     type: str
     title: str
@@ -80,6 +91,9 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     instance: str
     code: str
     errors: tuple[Fault, ...] = ()
+    model: str | None = None
+    version: int | None = None
+    experiment: str | None = None
 
 
 def status_of(error: AssayError) -> int:
@@ -97,14 +111,15 @@ def problem_of(error: AssayError, instance: str) -> tuple[int, bytes, Headers]:
     faults: tuple[Fault, ...] = getattr(error, "faults", ())
     body = Problem(
         type="about:blank", title=title, status=status, detail=detail, instance=instance,
-        code=code_of(error, faults), errors=faults[:MAX_FAULTS],
+        code=code_of(error, faults), errors=faults[:MAX_FAULTS], model=error.model, version=error.version,
+        experiment=error.experiment,
     )  # fmt: skip
     headers: Headers = []
     if status in RETRY_AFTER_S and not isinstance(error, _LASTING):
         headers.append((b"retry-after", RETRY_AFTER_S[status]))
     if isinstance(error, errors.MethodNotAllowed):
         headers.append((b"allow", error.allow.encode()))
-    if status == 415:
+    if status == 415 and not isinstance(error, errors.AudioUnsupported):  # which is about what was put, not posted
         accepted = (
             ", ".join(("application/json", *TYPES)) if isinstance(error, errors.UnsupportedFile) else "application/json"
         )
@@ -114,7 +129,7 @@ def problem_of(error: AssayError, instance: str) -> tuple[int, bytes, Headers]:
 
 def code_of(error: AssayError, faults: tuple[Fault, ...]) -> str:
     """The error's code; of a question with faults of one kind, that kind's."""
-    if isinstance(error, errors.DatasetRejected) and error.kind:
+    if isinstance(error, (errors.DatasetRejected, errors.ItemRejected, errors.AudioRejected)) and error.kind:
         return error.kind
     kinds = {fault.code for fault in faults}
     if isinstance(error, errors.QuestionInvalid) and len(kinds) == 1:

@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from hashlib import sha256
+from typing import Any
 
 import structlog
 
 from assay.app import Assay
 from assay.errors import VersionRejected
-from assay.serving.batch import Awaited, Lane
 from assay.serving.ready import Ready
 from assay.serving.served import Served
 from assay.serving.shelf import Shelf
-from assay.store.database import Values
 from assay.store.files.quarantine import Quarantine
 from assay.store.record.recorder import Entry
+from assay.web.asks.scribe import Scribe
 from assay.web.requests import Request
+from assay.web.tasks.desk import Desk
 
-MAX_RECORDS_WAITING = 50_000
+REFUSED = 400
 TOLD_INTERVAL_S = 1.0
 log = structlog.get_logger("assay")
 REMEMBERED_BYTES = 65_536
+Row = tuple[Any, ...]
 asked_in: ContextVar[Conversation | None] = ContextVar("asked_in", default=None)
 
 
 class Conversation:
     """The exchange in which an application's own route asks a model; what was answered is recorded with it."""
 
-    __slots__ = ("id", "predictions")
+    __slots__ = ("_request", "id", "predictions", "tasks")
 
     def __init__(self, request: Request) -> None:
+        self._request = request
         self.id = request.id
         self.predictions = request.predictions
+        self.tasks = request.tasks
 
-
-class Record(Awaited):
-    """Something to be kept that no model's lane keeps."""
-
-    __slots__ = ("entry",)
-
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(rows=1)
-        self.entry = entry
+    def subject(self) -> str | None:
+        """Who asks, where the client says it; raises BadSubject."""
+        return self._request.subject()
 
 
 class Process:
@@ -60,13 +58,16 @@ class Process:
         self.answering: set[str] = set()
         ready = Ready(assay.versions.find, assay.loader.load, assay.preparations, assay.processes)
         self.shelf = Shelf(assay.versions, assay.rollouts, assay.loader, ready)
-        self._scribe: Lane[Record] | None = None
+        self._scribe: Scribe | None = None
         self._following: asyncio.Task[None] | None = None
         self._deaf: Callable[[], None] | None = None  # ends the listening to what others decide
 
     async def start(self) -> None:
         """Loads who rules, and follows the rollouts from now on."""
-        self._scribe = Lane("record", self._write, MAX_RECORDS_WAITING)
+        self._scribe = Scribe(self.assay.recorder)
+        self.desk = Desk(
+            self.assay.database, self.assay.tasks, self.settings.max_queued_tasks, lambda: self.draining
+        )  # fmt: skip
         await asyncio.to_thread(self.assay.artifacts.sweep)
         await asyncio.to_thread(Quarantine(self.assay.home, self.settings.max_upload_bytes).sweep)
         trained = await asyncio.to_thread(self.assay.versions.models)
@@ -90,6 +91,7 @@ class Process:
             self._deaf()
         for served in self.shelf.served.values():
             await served.lane.close()
+        await self.desk.close()
         if self._scribe is not None:
             await self._scribe.close()
         await asyncio.to_thread(self.shelf.leave)
@@ -99,16 +101,23 @@ class Process:
         self, request: Request, status: int, response: bytes, *, replay_of: str | None = None, whole: bool = True
     ) -> None:
         """Records an exchange with its predictions; returns once it is durable. Raises StoreUnavailable or Unstorable."""
-        entry = Entry(exchange_row(request, status, response, replay_of=replay_of, whole=whole), request.predictions)
-        await self.keep_entry(entry)
+        tasks = request.tasks if status < REFUSED else ()  # of a refusal nothing is done
+        row = exchange_row(request, status, response, replay_of=replay_of, whole=whole)
+        try:
+            await self.keep_entry(Entry(row, request.predictions, tasks))
+        finally:
+            self.desk.backlog.settled(len(request.tasks))
 
     async def keep_entry(self, entry: Entry) -> None:
         """Records an entry; returns once it is durable. Raises StoreUnavailable or Unstorable."""
         if self._scribe is None:
             raise RuntimeError("the process was not started")
-        record = Record(entry)
-        self._scribe.submit(record)
-        await record.future
+        await self._scribe.keep(entry)
+
+    async def admit(self) -> None:
+        """One task more, as `Backlog.admit` has it; raises Overloaded, StorageFull or StoreUnavailable."""
+        self.shelf.check_room()
+        await self.desk.backlog.admit()
 
     async def served(self, model: str) -> Served:
         """The served model; one that was trained since the start is served from now on. Raises ModelNotFound."""
@@ -145,15 +154,12 @@ class Process:
         if model in self.shelf.served:
             return
         settings = self.settings
-        first = "answer-before-commit" not in settings.unsafe
-        self.shelf.add(
-            Served(model, self.assay.recorder, max_waiting_rows=settings.max_waiting_rows, record_first=first)
-        )
-
-    def _write(self, records: Sequence[Record]) -> None:
-        self.assay.recorder.record([record.entry for record in records])
-        for record in records:
-            record.error = record.entry.error
+        served = Served(
+            model, self.assay.recorder, max_waiting_rows=settings.max_waiting_rows,
+            record_first="answer-before-commit" not in settings.unsafe, sticky="no-sticky" not in settings.unsafe,
+        )  # fmt: skip
+        served.lane.patience_us = int(settings.max_wait_s * 1e6)
+        self.shelf.add(served)
 
 
 def exchange_row(
@@ -164,18 +170,27 @@ def exchange_row(
     key: str | None = None,
     replay_of: str | None = None,
     whole: bool = True,
-) -> Values:
+) -> Row:
     """The row of the record, in the order of `exchanges.COLUMNS` or, of an ordinary exchange, `PLAIN_COLUMNS`.
 
     Not `whole` keeps a long response as its size and digest.
     """
-    plain = (
-        request.id, request.at, request.method, request.path, request.query, status, request.took_us(),
-        bytearray(request.body),
-    )  # fmt: skip
+    plain = _plain(request, status)
     sizes = (request.size, len(response))
     if not whole and len(response) > REMEMBERED_BYTES:
         return (*plain, None, *sizes, sha256(response).hexdigest(), key, replay_of)
     if key is None and replay_of is None:
         return (*plain, bytearray(response), *sizes)
     return (*plain, bytearray(response), *sizes, None, key, replay_of)
+
+
+def streamed_row(request: Request, size: int, digest: str) -> Row:
+    """The row of an exchange whose response is a kept file, of which the record has the size and the digest."""
+    return (*_plain(request, 200), None, request.size, size, digest, None, None)
+
+
+def _plain(request: Request, status: int) -> Row:
+    return (
+        request.id, request.at, request.method, request.path, request.query, status, request.took_us(),
+        bytearray(request.body),
+    )  # fmt: skip

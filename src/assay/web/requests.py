@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from assay.clock import new_id, now_us, ticks_us
+from assay.domain.releases.subject import subject_of
 from assay.errors import (
     BadIdempotencyKey,
     BodyCutOff,
@@ -27,15 +28,19 @@ MAX_URI_BYTES = 8192
 REMEMBERED_OF_REFUSED = 2048
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _WANTED = frozenset(
-    (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key")
+    (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key", b"if-none-match",
+     b"x-assay-subject", b"prefer", b"webhook-url")
 )  # fmt: skip
+SUBJECT = b"x-assay-subject"
 _ACCEPTED = frozenset((b"*/*", b"application/json", b""))
 
 
 class Request:
     """One request: its id, when it came, and the headers that matter to us."""
 
-    __slots__ = ("at", "began", "body", "headers", "id", "method", "path", "predictions", "query", "size", "unread")
+    __slots__ = (
+        "at", "began", "body", "headers", "id", "method", "path", "predictions", "query", "size", "tasks", "unread",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
         self.id = new_id()
@@ -49,6 +54,7 @@ class Request:
         self.size = 0  # of the body that came, of which `body` may hold only the beginning
         self.unread = False  # whether there is more of it to come
         self.predictions: list[Values] = []  # that were made on its behalf
+        self.tasks: list[Values] = []  # that were accepted
 
     async def read(self, receive: Receive, limit: int) -> bytes:
         """The whole body; raises BodyTooLarge before reading more than the limit, BodyCutOff where the client went away."""
@@ -98,6 +104,11 @@ class Request:
         if told is None:
             return None
         return f"{self.method} {self.path} {check_key(told)}"
+
+    def subject(self) -> str | None:
+        """Who or what falls to one arm of an experiment, where the client says it; raises BadSubject."""
+        told = self.headers.get(SUBJECT)
+        return None if told is None else subject_of(told)
 
     def took_us(self) -> int:
         """How long ago the request came."""

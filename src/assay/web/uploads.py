@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from assay.app.receiving import Receiving
+from assay.app.given.receiving import Receiving
 from assay.domain.given.upload import TYPES, Format, Upload
 from assay.errors import AssayError, BodyCutOff, BodyTooLarge, ParameterInvalid, UnsupportedEncoding, UnsupportedFile
 from assay.store.files.quarantine import Draft
@@ -64,19 +64,11 @@ class UploadRoute:
         dataset = await asyncio.to_thread(self._process.assay.uploads.find, name)
         draft = await asyncio.to_thread(self._receiving.begin, told_length(request))
         try:
-            await self._stream(body, draft)
+            await body.stream(draft, whole_only=self._whole_only)
             async with self._sifting:
                 return await asyncio.to_thread(self._receiving.finish, draft, dataset, format_, BY)
         finally:
             await asyncio.to_thread(draft.discard)
-
-    async def _stream(self, body: Body, draft: Draft) -> None:
-        gathered = bytearray()
-        while body.more:
-            gathered += await body.read(whole_only=self._whole_only)
-            if len(gathered) >= WRITTEN_AT_ONCE or not body.more:
-                await asyncio.to_thread(draft.write, gathered)
-                gathered = bytearray()
 
 
 class Body:
@@ -101,6 +93,15 @@ class Body:
             if whole_only:
                 raise BodyCutOff
         return data
+
+    async def stream(self, draft: Draft, *, whole_only: bool = True) -> None:
+        """Writes all of it to a draft; raises BodyCutOff, BodyTooLarge or StorageFull."""
+        gathered = bytearray()
+        while self.more:
+            gathered += await self.read(whole_only=whole_only)
+            if len(gathered) >= WRITTEN_AT_ONCE or not self.more:
+                await asyncio.to_thread(draft.write, gathered)
+                gathered = bytearray()
 
     async def skip(self) -> None:
         """Reads a short body that nobody wants to its end, so that a client that is still sending may read why."""

@@ -1,13 +1,15 @@
-"""`assay verdicts`, `assay approve` and `assay replay` on real homes."""
+"""`assay verdicts`, `watch`, `approve` and `replay` on real homes."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from tests import heard
 from tests.cli.conftest import DATA, MODEL, QUESTION, Run, as_json, run
 
 
@@ -109,3 +111,32 @@ def test_what_a_time_must_be_is_a_sentence(assay: Run) -> None:
 def test_an_answer_that_was_never_given_is_not_found(assay: Run) -> None:
     done = assay("replay", "0" * 32)
     assert (done.exit_code, "holds no prediction" in done.stderr) == (1, True)
+
+
+def test_a_version_is_held_against_the_control_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, home = heard.application(), tmp_path / "home"
+    shutil.copytree(app / ".assay", home)
+    done = run("watch", app, "--home", home)
+    assert done.exit_code == 0, done.output
+    for words in ("control set of version 1", "passed", "held out when it was trained", "average_precision", "middle"):
+        assert words in done.stdout
+
+    folder = heard.write_recordings(tmp_path / "control", 20, 6, seed=5)
+    table = folder / "utterances.csv"
+    names = {"low": "middle", "middle": "low", "high": "high"}
+    lines = [line.split(",") for line in table.read_text().splitlines()[1:]]
+    told = ["file,utterance,start_s,end_s", *(",".join([one[0], names[one[1]], *one[2:]]) for one in lines)]
+    table.write_text("\n".join(told) + "\n")
+    monkeypatch.setenv("ASSAY_CONTROL", str(folder))
+    failed = run("watch", app, heard.PLAIN, "--home", home, "--json")
+    assert failed.exit_code == 1
+    found = json.loads(failed.stdout)
+    assert (found["kind"], found["outcome"], found["version"], found["against"]) == ("control", "failed", 2, 1)
+    assert "labels" in {check["name"] for check in found["checks"] if not check["passed"]}
+    assert as_json(run("verdicts", app, 2, "--home", home, "--json"))["verdicts"][0]["id"] == found["id"]
+
+
+def test_a_model_of_numbers_cannot_be_watched(assay: Run) -> None:
+    refused = assay("watch")
+    assert (refused.exit_code, "answers with a number" in refused.stderr) == (1, True)
+    assert assay("watch", 0).exit_code == 2

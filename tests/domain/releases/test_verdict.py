@@ -27,3 +27,11 @@ def test_it_never_changes() -> None:
     made = Check(name="metric", passed=True, detail="")
     with pytest.raises(AttributeError):
         made.passed = False  # type: ignore[misc]  # that it cannot is what is tested
+
+
+def test_what_is_only_worth_a_look_says_so_and_nothing_else_does() -> None:
+    odd = Check(name="shift", passed=True, detail="far", warned=True)
+    assert msgspec.json.decode(msgspec.json.encode(odd), type=Check) == odd
+    good = msgspec.json.encode(Check(name="shift", passed=True, detail="near"))
+    assert good == b'{"name":"shift","passed":true,"detail":"near"}'
+    assert msgspec.json.decode(good, type=Check).warned is False

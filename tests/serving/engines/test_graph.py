@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import polars as pl
 import pytest
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from xgboost import XGBRegressor
 import assay
 from assay.recipes import Derive, in_stages, on_log_target, ordinal
 from assay.serving.engines.graph import graph_of
+from assay.serving.engines.runtime import onnx_runtime
 
 
 class Stone(assay.Input):
@@ -45,6 +45,7 @@ PRICE = np.exp(8 + 1.6 * np.log(CARAT) + DRAW.normal(0, 0.1, 400))
 def opened(fitted: Any) -> Any:
     model = graph_of(fitted, INPUTS)
     onnx.checker.check_model(model)
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # several threads would share the trees out and sum in another order
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -16,6 +16,7 @@ from assay.store import datasets, versions
 from assay.store.copies.named import Place
 from assay.store.database import Database
 from assay.store.files.artifacts import Artifacts
+from assay.store.items import holds, items
 from assay.store.record.recorder import Entry, Recorder
 from assay.store.releases.rollouts import Rollouts
 from assay.store.uploads import uploads
@@ -38,6 +39,7 @@ class Filled:
         entry = {"sha256": self.pipeline, "size": 10, "format": "skops"}
         self.manifest = files.put(msgspec.json.encode({"files": {"pipeline": entry}, "engine": "native"}))
         self.snapshot, self.removed, self.upload = (files.put(text) for text in (b"rows", b"removed", b"sent"))
+        self.recording, self.held = files.put(b"a recording"), files.put(b"one that was learnt from")
         self.others = files.put(b"nobody names it")
         self._add_rows()
 
@@ -59,6 +61,9 @@ class Filled:
                 "removed": 0,
             }
             connection.execute(insert(uploads).values(told | {"file": self.upload, "faults": "{}", "by": "a test"}))
+            holds.add(connection, self.snapshot, [self.held])
+            for digest in ("ab" * 32, self.recording):  # the first is replaced by the second, and its bytes are gone
+                items.add(connection, rows.item(digest=digest))
         Rollouts(self.database).append(rows.rollout(1))
         jobs = Jobs(self.database)
         jobs.add(Job(id=new_id(), at=now_us(), verb="train", by="a test", arguments={}, max_attempts=3))
@@ -67,7 +72,9 @@ class Filled:
     @property
     def needed(self) -> set[str]:
         """Every file that a row names."""
-        return {self.pipeline, self.manifest, self.snapshot, self.removed, self.upload}
+        return {
+            self.pipeline, self.manifest, self.snapshot, self.removed, self.upload, self.recording, self.held,
+        }  # fmt: skip
 
     @property
     def files(self) -> Artifacts:

@@ -34,7 +34,7 @@ def everything(database: Database) -> list[list[tuple[object, ...]]]:
 def test_a_backup_holds_every_row_and_every_file_that_is_named(filled: Filled, tmp_path: Path) -> None:
     made = back_up(filled.database, filled.place, folder := tmp_path / "backup", nobody)
     assert made == notice.read(folder)
-    assert (made.rows["exchanges"], made.rows["predictions"], made.files, made.missing) == (1, 3, 5, {})
+    assert (made.rows["exchanges"], made.rows["predictions"], made.files, made.missing) == (1, 3, 7, {})
     assert made.source == filled.database.kind
     assert set(Artifacts(folder / "artifacts").names()) == filled.needed
     assert [Artifacts(folder / "artifacts").get(name) for name in filled.needed]

@@ -19,10 +19,11 @@ def needs(filled: Filled) -> dict[str, Need]:
         return named(connection.exec_driver_sql, schema.HEAD)
 
 
-def test_rows_name_manifests_snapshots_and_uploads(filled: Filled) -> None:
+def test_rows_name_manifests_snapshots_uploads_and_items(filled: Filled) -> None:
     assert needs(filled) == {
         filled.manifest: Need("version 1 of stone", manifest=True), filled.snapshot: Need("a snapshot of stone"),
         filled.removed: Need("a snapshot of stone"), filled.upload: Need("an upload to mine"),
+        filled.held: Need("a snapshot with recordings"), filled.recording: Need("an item of files"),
     }  # fmt: skip
 
 

@@ -104,6 +104,14 @@ def test_a_file_that_is_there_already_is_adopted(artifacts: Artifacts, tmp_path:
     assert artifacts.get(sha256(b"rows").hexdigest()) == b"rows"
 
 
+def test_whether_a_file_is_there_is_told_without_reading_it(artifacts: Artifacts) -> None:
+    name = artifacts.put(b"a stone")
+    artifacts.path(name).write_bytes(b"damaged")
+    assert artifacts.has(name)
+    artifacts.drop(name)
+    assert not artifacts.has(name)
+
+
 def test_a_file_that_nothing_names_can_be_dropped(artifacts: Artifacts) -> None:
     name = artifacts.put(b"x")
     artifacts.drop(name)

@@ -19,9 +19,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from xgboost import XGBRegressor
 
+from assay.domain.remote import Remote
 from assay.errors import ArtifactRejected
 from assay.recipes import Derive, in_stages, on_log_target
-from assay.store.files.formats import FORMATS, check_graph, dump_pipeline, dump_rows, load_pipeline, load_rows
+from assay.store.files.formats import (
+    FORMATS,
+    check_graph,
+    dump_pipeline,
+    dump_remote,
+    dump_rows,
+    load_pipeline,
+    load_remote,
+    load_rows,
+)  # fmt: skip
 
 ROWS = np.arange(1, 41, dtype=float).reshape(20, 2)
 TARGET = ROWS.sum(axis=1) ** 2
@@ -41,8 +51,8 @@ class Doubled(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no
 OWN = f"{Doubled.__module__}.Doubled"
 
 
-def test_the_formats_are_these_three() -> None:
-    assert FORMATS == ("skops", "onnx", "rows")
+def test_the_formats_are_these_four() -> None:
+    assert FORMATS == ("skops", "onnx", "rows", "remote")
 
 
 @pytest.mark.parametrize(
@@ -169,3 +179,23 @@ def test_rows_that_are_truncated_or_too_long_are_refused() -> None:
     for mutant in [data[:-1], data + b"\0", *(data[:size] for size in range(0, len(data), 7))]:
         with pytest.raises(ArtifactRejected):
             load_rows(mutant)
+
+
+SPECIFICATION = Remote(url="http://127.0.0.1:8010/{label}/{audio}", headers_from={"Authorization": "detector"})
+
+
+def test_a_remote_models_specification_is_what_it_was() -> None:
+    assert load_remote(dump_remote(SPECIFICATION)) == SPECIFICATION
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"null", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"url": "http://h/{label}/{audio}", "run": "ls"}',
+        b'{"url": "file:///etc/passwd"}', b'{"url": "http://h/{label}/{audio}", "timeout_s": 0}',
+        b'{"url": "http://u:p@h/{label}/{audio}"}', b'{"url": "\xff"}', b'{"url": "http://h/{label}/{audio}"} more',
+    ],
+)  # fmt: skip
+def test_what_is_no_specification_or_asks_for_what_none_may_is_refused(data: bytes) -> None:
+    with pytest.raises(ArtifactRejected, match="specification"):
+        load_remote(data)

@@ -27,6 +27,11 @@ def test_it_comes_back_as_it_was_kept(database: Database) -> None:
     )  # fmt: skip
     assert verdicts.add(made) == made
     assert verdicts.page("stone") == [made]
+    odd = verdict(
+        kind="control", outcome="warned", checks=(Check(name="shift", passed=True, warned=True, detail="far"),)
+    )
+    verdicts.add(odd)
+    assert verdicts.page("stone", kind="control", outcome="warned") == [odd]
 
 
 def test_the_newest_come_first_and_filters_narrow(database: Database) -> None:

@@ -85,6 +85,15 @@ def test_a_job_that_many_claim_at_once_is_given_to_one(jobs: Jobs) -> None:
     assert sum(one is not None for one in found) == 1
 
 
+def test_one_job_can_be_claimed_by_its_id(jobs: Jobs) -> None:
+    first, second = jobs.add(chores.chore()), jobs.add(chores.chore())
+    claimed = jobs.claim("me", chores.VERBS, 60, only=second.id)
+    assert claimed is not None
+    assert claimed.id == second.id
+    assert jobs.claim("me", chores.VERBS, 60, only=second.id) is None
+    assert jobs.find(first.id).state == "queued"
+
+
 def test_looking_for_work_where_there_is_none_takes_no_turn_to_write(jobs: Jobs, database: Database) -> None:
     jobs.add(chores.chore(max_attempts=9))
     claim(jobs)

@@ -41,6 +41,20 @@ def test_a_whole_number_is_plain_digits_within_its_range(value: str) -> None:
         told(f"n={value}", "n").whole("n", low=1, high=9)
 
 
+@pytest.mark.parametrize(("value", "number"), [("0", 0.0), ("0.25", 0.25), ("1", 1.0), ("1.000", 1.0)])
+def test_a_decimal_number_is_digits_with_a_point_at_most(value: str, number: float) -> None:
+    assert told(f"n={value}", "n").number("n", low=0, high=1) == number
+    assert told("", "n").number("n", low=0, high=1) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["1.01", "-0", "+0.5", "1e0", ".5", "1.", "nan", "inf", "", "0,5", "%D9%A3", "9" * 30]
+)
+def test_what_is_no_such_number_or_beyond_its_range_is_refused(value: str) -> None:
+    with pytest.raises(ParameterInvalid, match="a number from 0 to 1"):
+        told(f"n={value}", "n").number("n", low=0, high=1)
+
+
 @pytest.mark.parametrize("value", ["2026-03-03T12:00:00Z", "2026-03-03T13:00:00%2B01:00", "2026-03-03T13:00:00+01:00"])
 def test_a_time_has_a_zone_and_its_plus_may_be_unescaped(value: str) -> None:
     assert told(f"since={value}", "since").moment("since") == 1_772_539_200_000_000

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from assay.domain.releases.rollout import Arm
+from assay.releasing.experiment import Plan
 from assay.store.paging import Window
 from tests import tiny
-from tests.web.running import Running
+from tests.web.running import Running, eventually
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,17 @@ def test_what_is_no_question_is_refused(server: Running, verb: str, body: Any) -
 )
 def test_a_version_that_cannot_answer_has_no_reasons(server: Running, verb: str, path: str, status: int) -> None:
     assert server.post(f"{path}/{verb}", tiny.QUESTION).status == status
+
+
+def test_during_an_experiment_the_arm_of_the_subject_gives_its_reasons(own_server: Running) -> None:
+    arms = (Arm(version=tiny.LINEAR, share=0.5), Arm(version=tiny.ROUGH, share=0.5))
+    rollout = own_server.assay.experimenter.start("stone", Plan(arms=arms, name="checkout"), by="a test")
+    eventually(lambda: own_server.process.shelf.find("stone").decision == rollout.id)
+    for subject in map(str, range(8)):
+        answer = own_server.post("/v1/models/stone/explain", tiny.QUESTION, X_Assay_Subject=subject)
+        assert answer.json["version"] == rollout.choose(subject)
+        (kept,) = own_server.assay.predictions.page(Window(), exchange=answer.id).entries
+        assert (kept.version, kept.experiment) == (answer.json["version"], "checkout")
+    unnamed = own_server.post("/v1/models/stone/explain", tiny.QUESTION).json["version"]
+    assert unnamed == own_server.predict().json["version"], "the same question went to another arm"
+    assert own_server.post("/v1/models/stone/explain", tiny.QUESTION, X_Assay_Subject="x" * 257).status == 400

@@ -1,4 +1,4 @@
-"""`assay verdicts`, `assay approve` and `assay replay`: what was found about versions, and about the answers they gave."""
+"""`assay verdicts`, `watch`, `approve` and `replay`: what is found about versions, and about the answers they gave."""
 
 from __future__ import annotations
 
@@ -71,6 +71,28 @@ def verdicts(asked: Asked, *, number: int | None) -> None:
             all_verdicts(assay, model, as_json=asked.as_json)
         else:
             verdicts_of_one(assay, model, number, as_json=asked.as_json)
+
+
+@click.command(cls=Verb, short_help="Hold a version against the control set, now.")
+@application
+@number_argument(required=False)
+@shared
+def watch(asked: Asked, *, number: int | None) -> None:
+    """Ask version NUMBER of APP's model, or the one that answers, about the control set, and judge what it says.
+
+    The control set is the setting `control`, or else what was held out when the version was trained. The verdict is kept;
+    nothing else changes. The exit status is 1 if a check fails.
+    """
+    from assay.app.watching.control import watch as watching
+    from assay.cli.opened import opened
+    from assay.cli.views.verdicts import asking, show_control
+
+    with opened(asked) as (assay, model):
+        with asking() as heard:
+            found = watching(assay, model, number, by="assay watch", progress=heard)
+        sound = show_control(found, as_json=asked.as_json)
+    if not sound:
+        click.get_current_context().exit(1)
 
 
 @click.command(cls=Verb, short_help="Let a version answer that waits for a person's word.")

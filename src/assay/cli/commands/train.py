@@ -42,7 +42,7 @@ def train(asked: Asked, *, data: str | None, trials: int | None, recipes: tuple[
     from assay.training.run import Plan
 
     with opened(asked) as (assay, model):
-        planned = [name for name in model.recipes if not recipes or name in recipes]
+        planned = [name for name, one in model.recipes.items() if (name in recipes if recipes else not one.by_name)]
         with progress(planned) as heard:
             plan = Plan(
                 trials=trials, only=recipes, promote=not told["no_promote"], trust=told["trust"], progress=heard

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from assay.app.loading import Loader, loading
 from assay.cli.views.checks import Check, State, disk, libraries, models, permissions, python, sqlite, unsafe
 from assay.errors import AssayError
-from assay.serving.loaded import Limits, Loader
 from assay.settings import Settings, settings_for
 from assay.sources.application import Application
-from assay.sources.audio.sounds import Sounds
 from assay.store import schema
 from assay.store.databases import Database, open_database
 from assay.store.files.artifacts import Artifacts, artifacts_at
@@ -101,9 +99,7 @@ def _durable(database: Database) -> Check:
 def _versions(
     database: Database, artifacts: Artifacts, application: Application, settings: Settings
 ) -> Iterator[Check]:
-    limits = Limits(verify_timeout_s=settings.verify_timeout_s)
-    with closing(Sounds(artifacts.confirmed)) as sounds:
-        loader = Loader(artifacts, path=application.folder, limits=limits, hearing=sounds)
+    with loading(settings, application, artifacts) as loader:
         yield from _models(loader, artifacts, Versions(database), Rollouts(database))
 
 
@@ -148,11 +144,12 @@ def _ruling(loader: Loader, versions: Versions, at: tuple[str, int]) -> Iterator
     except AssayError as refused:
         yield Check(name=name, state="fail", found=f"version {at[1]}: {refused}", todo="`assay rollback APP`")
         return
-    yield Check(
-        name=name, state="ok", found=f"version {version.number} ({version.recipe}) gives its golden answers again"
-    )
+    does = "answers" if manifest.engine == "remote" else "gives its golden answers again"
+    yield Check(name=name, state="ok", found=f"version {version.number} ({version.recipe}) {does}")
     if manifest.engine == "onnx":
         yield Check(name="engine", state="ok", found=f"compiled, {manifest.engine_note}")
+    elif manifest.engine == "remote":
+        yield Check(name="engine", state="ok", found=f"a remote model: it {manifest.engine_note}")
     else:
         found = f"native, in a process of its own: {manifest.engine_note}"
         yield Check(

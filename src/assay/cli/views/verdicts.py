@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from assay.app import Assay
@@ -16,7 +19,8 @@ from assay.domain.model import Model
 from assay.domain.releases.verdict import Verdict
 
 LISTED = 50
-COLOURS = {"passed": "green", "approved": "green", "waiting": "yellow", "failed": "bold red"}
+UNHEARD = 3
+COLOURS = {"passed": "green", "approved": "green", "warned": "yellow", "waiting": "yellow", "failed": "bold red"}
 MEANT = {"waiting": "waiting for `assay approve`"}
 
 
@@ -52,25 +56,94 @@ def verdicts_of_one(assay: Assay, model: Model[Any], number: int, *, as_json: bo
     if not found:
         show.notes().print(Text(f"Version {version.number} of {model.name!r} has not been judged."))
     for one in found:
-        against = f" against version {one.against}" if one.against else ""
-        out.print(
-            Text.assemble(
-                (f"{one.kind} of version {number}{against}", "bold"),
-                "  ",
-                (MEANT.get(one.outcome, one.outcome), COLOURS[one.outcome]),
-                f"  {show.moment(one.at)}, {show.clean(one.by)}",
-            )
-        )
-        made = show.table("", "check", "found")
-        for check in one.checks:
-            said = Text("ok", style="green") if check.passed else Text("fail", style="bold red")
-            made.add_row(said, *show.row(check.name, check.detail))
-        out.print(made if one.checks else Text("  too little was seen to compare anything\n", style="dim"))
+        out.print(_head(one))
+        out.print(_checks(one) if one.checks else Text("  too little was seen to compare anything\n", style="dim"))
+
+
+@contextmanager
+def asking() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows on a terminal how far the control set is."""
+    notes = show.notes()
+    if not notes.is_terminal or notes.is_dumb_terminal:
+        yield lambda stage, done, of: None
+        return
+    with notes.status("control set") as shown:
+        yield lambda stage, done, of: shown.update(f"{stage}: {done:,} of {of:,}")
+
+
+def show_control(found: Verdict, *, as_json: bool) -> bool:
+    """What a version's answers to the control set came to, check by check and label by label; whether none failed."""
+    sound = found.outcome != "failed"
+    if as_json:
+        show.tell_json(verdict_json(found))
+        return sound
+    out = show.console()
+    out.print(_head(found))
+    told = found.evidence
+    if told:
+        out.print(Text(show.clean(_where(told))), soft_wrap=True)
+    out.print(_checks(found))
+    if told:
+        out.print(_labels(told))
+    return sound
 
 
 def verdict_json(found: Verdict) -> dict[str, Any]:
     """A verdict in full."""
     return msgspec.structs.asdict(found) | {"at": iso(found.at)}
+
+
+def _head(found: Verdict) -> Text:
+    against = f" against version {found.against}" if found.against else ""
+    kind = "control set" if found.kind == "control" else found.kind
+    return Text.assemble(
+        (f"{kind} of version {found.version}{against}", "bold"),
+        "  ",
+        (MEANT.get(found.outcome, found.outcome), COLOURS[found.outcome]),
+        f"  {show.moment(found.at)}, {show.clean(found.by)}",
+    )
+
+
+def _checks(found: Verdict) -> Table:
+    made = show.table("", "check", "found")
+    for check in found.checks:
+        word, style = ("warn", "yellow") if check.warned else ("ok", "green") if check.passed else ("fail", "bold red")
+        made.add_row(Text(word, style=style), *show.row(check.name, check.detail))
+    return made
+
+
+def _where(told: dict[str, Any]) -> str:
+    inputs = f"{told['inputs']:,} recordings, {told['rows']:,} seconds" if told["sound"] else f"{told['rows']:,} rows"
+    said = f"on {inputs}" + (" of the control set" if told["given"] else " held out when it was trained")
+    if told["left_out"]:
+        said += f"; {told['left_out']:,} more are left out, for they were learnt from or break a rule"
+    if told["unheard"]:
+        names = ", ".join(list(told["unheard"])[:UNHEARD])
+        said += f"; {len(told['unheard']):,} cannot be heard ({names})"
+    return said + (f"; {told['note']}" if told["note"] else "")
+
+
+def _labels(told: dict[str, Any]) -> Table:
+    """A line for all labels together, and one for each; what was before, and how sure the change is, where that is known."""
+    before = told.get("metrics_before")
+    names = ("average_precision", "precision", "recall", "f1", "error")
+    titles = [show.metric_title(name, "") for name in names]
+    changed = ["before", "change"] if before else []
+    heads = ["label", "seconds" if told["sound"] else "rows", titles[0], *changed, *titles[1:]]
+    made = show.table(*heads, right=heads[1:])
+    everything = {"rows": told["rows"], "before": (before or {}).get("average_precision")} | told["metrics"]
+    for label, found in {"all": everything, **told["labels"]}.items():
+        values = [show.metric(name, found.get(name)) for name in names]
+        more = [show.metric(names[0], found.get("before")), _change(found)] if before else []
+        cells = show.row(label, f"{found['rows']:,.0f}", values[0], *more, *values[1:])
+        made.add_row(*cells, style="bold" if found is everything else "")
+    return made
+
+
+def _change(found: dict[str, Any]) -> str:
+    if "change" not in found:
+        return "–"
+    return f"{found['change']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def _told_narrowly(out: Console, one: Verdict) -> None:
@@ -85,4 +158,5 @@ def _because(found: Verdict) -> str:
     if found.outcome == "approved":
         return str(found.evidence.get("reason", ""))
     failed = [check.detail for check in found.checks if not check.passed]
-    return "; ".join(failed) or next((check.detail for check in found.checks), "")
+    warned = [check.detail for check in found.checks if check.warned]
+    return "; ".join(failed or warned) or next((check.detail for check in found.checks), "")

@@ -150,6 +150,8 @@ def _register(estimator: Any) -> None:
             update_registered_converter(kind, f"Assay{kind.__name__}", _folded_shape, _convert_folded, overwrite=True)
         elif "LinearModel" in [base.__name__ for base in kind.__mro__] and np.ndim(part.coef_) == 1:
             update_registered_converter(kind, f"Assay{kind.__name__}", _linear_shape, _convert_linear, overwrite=True)
+        elif getattr(part, "layers_", None):
+            update_registered_converter(kind, f"Assay{kind.__name__}", _linear_shape, _convert_layers, overwrite=True)
         elif kind.__module__.startswith("xgboost."):
             from onnxmltools.convert.xgboost.operator_converters import XGBoost  # noqa: PLC0415 - an optional extra
 
@@ -200,6 +202,26 @@ def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     intercept = add.constant(np.asarray([model.intercept_], dtype=np.float64))
     name = scope.get_unique_operator_name("linear")
     container.add_node("Add", [total, intercept], operator.outputs[0].full_name, name=name)
+
+
+def _convert_layers(scope: Any, operator: Any, container: Any) -> None:
+    """Writes rectified layers in 64-bit floats, each a sum per row as for a linear model, for the same reason."""
+    add = _Nodes(scope, container)
+    wide = [add("Cast", [given.full_name], to=DOUBLE) for given in operator.inputs]
+    now = wide[0] if len(wide) == 1 else add("Concat", wide, axis=1)
+    *inner, (weights, bias) = operator.raw_operator.layers_
+    for inward, shift in inner:
+        now = add("Relu", [_layer(add, now, inward, shift)])
+    name = scope.get_unique_operator_name("layers")
+    container.add_node("Identity", [_layer(add, now, weights, bias)], operator.outputs[0].full_name, name=name)
+
+
+def _layer(add: _Nodes, rows: str, weights: NDArray[np.float64], bias: NDArray[np.float64]) -> str:
+    """The name of [n, outputs], of rows [n, inputs]."""
+    deep = add("Unsqueeze", [rows, add.constant(np.asarray([2], dtype=np.int64))])
+    terms = add("Mul", [deep, add.constant(weights[None])])
+    total = add("ReduceSum", [terms, add.constant(np.asarray([1], dtype=np.int64))], keepdims=0)
+    return add("Add", [total, add.constant(bias[None])])
 
 
 class _Nodes:

@@ -39,7 +39,7 @@ def back_up(database: Database, place: Place, folder: Path, heard: Heard) -> Not
 
 
 def _copied(database: Database, place: Place, draft: Path, heard: Heard) -> Notice:
-    """A dataset that is deleted takes its files with it: a copy whose rows still name them is made once more."""
+    """A dataset or an item that is deleted takes its files with it: a copy whose rows still name them is made once more."""
     file, fetch = draft / DATABASE, fetching(place, draft)
     for _ in range(ATTEMPTS):
         file.unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def _copied(database: Database, place: Place, draft: Path, heard: Heard) -> Noti
         size = sum(one.stat().st_size for one in kept)
         return msgspec.structs.replace(made, files=len(kept), files_bytes=size, missing=told)
     raise StoreUnavailable(
-        f"During each of {ATTEMPTS} attempts a dataset was deleted, and its files with it; make the backup again."
+        f"During each of {ATTEMPTS} attempts something was deleted, and its files with it; make the backup again."
     )
 
 

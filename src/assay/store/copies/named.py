@@ -1,4 +1,4 @@
-"""The files that rows name: of versions, snapshots and uploads, and by a version's manifest the files of the version."""
+"""The files that rows name: of versions, snapshots, uploads and items, and by a version's manifest the files of the version."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ _OTHERS = (
     ("0001", "SELECT id, 'a snapshot of ' || model FROM datasets"),
     ("0001", "SELECT removed_file, 'a snapshot of ' || model FROM datasets WHERE removed_file IS NOT NULL"),
     ("0002", "SELECT file, 'an upload to ' || dataset FROM uploads"),
+    ("0004", "SELECT file, 'a snapshot with recordings' FROM holds"),
+    ("0004", "SELECT digest, 'an item of ' || collection FROM items WHERE ended_at IS NULL"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The record's way into PostgreSQL: a group is one message with two COPYs in PostgreSQL's binary format, and its commit."""
+"""The record's way into PostgreSQL: a group is one message with its COPYs in PostgreSQL's binary format, and its commit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from typing import Any
 
 import psycopg
 from psycopg import pq
+from sqlalchemy import BigInteger
 
 from assay.clock import ticks_us
 from assay.errors import StoreUnavailable, Unstorable
 from assay.store.database import Values
 from assay.store.record import exchanges, predictions
+from assay.store.work.queue import TASK_COLUMNS, TASKS_BEGIN, jobs
 
 TIMEOUT_US = 10_000_000
 REST_US = 250_000  # after a connection that could not be made, others need not wait for the same
 HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
+QUEUED = "assay_queued"  # the channel on which whoever does tasks is told that there are some
 REFUSED = ("22", "23")  # SQLSTATE's classes of data exceptions and of integrity
 _int4, _int8, _float8, _length = struct.Struct("!ii"), struct.Struct("!iq"), struct.Struct("!id"), struct.Struct("!i")
 PLAIN = len(exchanges.PLAIN_COLUMNS)
+PLAIN_PREDICTION = len(predictions.PLAIN_COLUMNS)
 
 
 class ConnectionLost(Exception):
@@ -40,10 +44,11 @@ class CopyWriter:
         self._connection: psycopg.Connection[Any] | None = None
         self._resting_until = 0
 
-    def write(self, asked: list[Values], answered: list[Values]) -> None:
+    def write(self, asked: list[Values], answered: list[Values], queued: Sequence[Values] = ()) -> None:
         """As `Writer.write` has it."""
-        first = ("exchanges", asked[0][0]) if asked else ("predictions", answered[0][0])
-        parts = _parts(asked, answered)
+        named = (("exchanges", asked), ("predictions", answered), ("jobs", queued))
+        first = next((table, str(rows[0][0])) for table, rows in named if rows)
+        parts = _parts(asked, answered, queued)
         try:
             self._copy(self._opened(), parts)
         except ConnectionLost:
@@ -174,17 +179,25 @@ def _copying(table: str, columns: Sequence[str]) -> bytes:
 PLAIN_EXCHANGES = _copying("exchanges", exchanges.PLAIN_COLUMNS)
 EXCHANGES = _copying("exchanges", exchanges.COLUMNS)
 PREDICTIONS = _copying("predictions", predictions.COLUMNS)
+PLAIN_PREDICTIONS = _copying("predictions", predictions.PLAIN_COLUMNS)
+TASKS = f"NOTIFY {QUEUED};".encode() + _copying("jobs", (*TASK_COLUMNS, *TASKS_BEGIN))
 
 
-def _parts(asked: list[Values], answered: list[Values]) -> list[tuple[bytes, bytes]]:
-    """The COPYs of a group, each with its data; ordinary exchanges and keyed ones have different columns."""
+def _parts(asked: list[Values], answered: list[Values], queued: Sequence[Values] = ()) -> list[tuple[bytes, bytes]]:
+    """The COPYs of a group, each with its data; what is ordinary has fewer columns than the rest."""
     plain = [_exchange(row) for row in asked if len(row) == PLAIN]
     keyed = [_exchange(row) + b"".join(map(_text, row[PLAIN:])) for row in asked if len(row) != PLAIN]
-    given = [_prediction(row) for row in answered]
+    given = [_prediction(row) for row in answered if len(row) == PLAIN_PREDICTION]
+    drawn = [
+        _prediction(row) + b"".join(map(_text, predictions.whole(row)[PLAIN_PREDICTION:]))
+        for row in answered if len(row) != PLAIN_PREDICTION
+    ]  # fmt: skip
     told = (
         (PLAIN_EXCHANGES, plain, PLAIN),
         (EXCHANGES, keyed, len(exchanges.COLUMNS)),
-        (PREDICTIONS, given, len(predictions.COLUMNS)),
+        (PLAIN_PREDICTIONS, given, PLAIN_PREDICTION),
+        (PREDICTIONS, drawn, len(predictions.COLUMNS)),
+        (TASKS, [_task(row) for row in queued] if queued else [], len(TASK_COLUMNS) + len(TASKS_BEGIN)),
     )
     return [(copy, _file(rows, fields)) for copy, rows, fields in told if rows]
 
@@ -205,7 +218,7 @@ def _exchange(row: Values) -> bytes:
 
 
 def _prediction(row: Values) -> bytes:
-    id, at, model, version, role, question, answer, value, took_us, exchange, position = row
+    id, at, model, version, role, question, answer, value, took_us, exchange, position = row[:PLAIN_PREDICTION]
     return b"".join((
         _text(id), _int8.pack(8, at), _text(model), _int4.pack(4, version), _text(role), _text(question), _text(answer),
         # what is no number is none, as it is in SQLite
@@ -214,8 +227,28 @@ def _prediction(row: Values) -> bytes:
     ))  # fmt: skip
 
 
+def _task(row: Values) -> bytes:
+    id, at, model, key, arguments, by, max_attempts, total = row
+    return b"".join((
+        _text(id), _int8.pack(8, at), _text(model), _text(key), _text(arguments), _text(by), _int4.pack(4, max_attempts),
+        _int4.pack(4, total), _BEGIN,
+    ))  # fmt: skip
+
+
 def _text(value: str | None) -> bytes:
     if value is None:
         return NULL
     data = value.encode()
     return _length.pack(len(data)) + data
+
+
+def _constant(name: str, value: str | int) -> bytes:
+    """What all tasks begin with in this column."""
+    if isinstance(value, bool):
+        return _length.pack(1) + bytes([value])
+    if isinstance(value, str):
+        return _text(value)
+    return _int8.pack(8, value) if isinstance(jobs.c[name].type, BigInteger) else _int4.pack(4, value)
+
+
+_BEGIN = b"".join(_constant(name, value) for name, value in TASKS_BEGIN.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from assay.errors import StoreUnavailable, Unstorable
 from assay.store.database import Values
 from assay.store.databases.library import identity, sqlite
 from assay.store.record import exchanges, predictions
+from assay.store.work.queue import TASK_COLUMNS, TASKS_BEGIN
 
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
 # values that cannot be bound; anything else that is not refused, such as a damaged page, is the store's own fault
@@ -36,11 +37,11 @@ class SqliteWriter:
         self._log_path = f"{file.path}-wal"
         self._log: tuple[int, int] | None = None  # the log file that our connection has open
 
-    def write(self, asked: list[Values], answered: list[Values]) -> None:
+    def write(self, asked: list[Values], answered: list[Values], queued: Sequence[Values] = ()) -> None:
         """As `Writer.write` has it."""
         try:
             with self._file.turn():
-                self._insert(asked, answered)
+                self._insert(asked, answered, queued)
         except sqlite.IntegrityError as refused:
             raise Unstorable(f"The record cannot be stored: {refused}.") from refused
         except StoreUnavailable:
@@ -62,7 +63,7 @@ class SqliteWriter:
             except sqlite.Error:
                 return
 
-    def _insert(self, asked: list[Values], answered: list[Values]) -> None:
+    def _insert(self, asked: list[Values], answered: list[Values], queued: Sequence[Values]) -> None:
         if self._connection is None:
             self._connection = self._file.connect()
             self._log = None
@@ -73,7 +74,12 @@ class SqliteWriter:
         try:
             _insert(execute, PLAIN_EXCHANGE_INSERTS, [row for row in asked if len(row) == PLAIN])
             _insert(execute, EXCHANGE_INSERTS, [row for row in asked if len(row) != PLAIN])
-            _insert(execute, PREDICTION_INSERTS, answered)
+            _insert(execute, PLAIN_PREDICTION_INSERTS, [row for row in answered if len(row) == PLAIN_PREDICTION])
+            _insert(
+                execute, PREDICTION_INSERTS, [predictions.whole(row) for row in answered if len(row) != PLAIN_PREDICTION]
+            )
+            if queued:
+                _insert(execute, TASK_INSERTS, queued)
             execute("COMMIT")
             self._log = self._log or identity(self._log_path)
         except BaseException:
@@ -82,9 +88,15 @@ class SqliteWriter:
             raise
 
 
-def _inserts(table: str, columns: tuple[str, ...]) -> dict[int, str]:
-    row = "(" + ",".join("?" * len(columns)) + ")"
-    head = f"INSERT INTO {table} ({','.join(columns)}) VALUES "  # noqa: S608 - names from our own tables, no input
+def _inserts(
+    table: str, columns: tuple[str, ...], constants: dict[str, str | int | bool] | None = None
+) -> dict[int, str]:
+    fixed = {
+        f'"{name}"': repr(value if isinstance(value, str) else int(value)) for name, value in (constants or {}).items()
+    }
+    row = "(" + ",".join(("?",) * len(columns) + tuple(fixed.values())) + ")"
+    named = ",".join((*(f'"{name}"' for name in columns), *fixed))
+    head = f"INSERT INTO {table} ({named}) VALUES "  # noqa: S608 - names from our own tables, no input
     return {size: head + ",".join([row] * size) for size in CHUNKS}
 
 
@@ -92,9 +104,12 @@ EXCHANGE_INSERTS = _inserts("exchanges", exchanges.COLUMNS)
 PLAIN_EXCHANGE_INSERTS = _inserts("exchanges", exchanges.PLAIN_COLUMNS)
 PLAIN = len(exchanges.PLAIN_COLUMNS)
 PREDICTION_INSERTS = _inserts("predictions", predictions.COLUMNS)
+PLAIN_PREDICTION_INSERTS = _inserts("predictions", predictions.PLAIN_COLUMNS)
+PLAIN_PREDICTION = len(predictions.PLAIN_COLUMNS)
+TASK_INSERTS = _inserts("jobs", TASK_COLUMNS, TASKS_BEGIN)
 
 
-def _insert(execute: Any, inserts: dict[int, str], rows: list[Values]) -> None:
+def _insert(execute: Any, inserts: dict[int, str], rows: Sequence[Values]) -> None:
     """Multi-row inserts: the interpreter's lock is given up once a statement, not once a row."""
     at = 0
     for size in CHUNKS:

@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from assay.errors import StoreUnavailable
-from assay.store.database import Database, Health, Writer, keeping_to_text, translating
-from assay.store.databases.copying import CopyWriter
+from assay.store.database import Database, Health, What, Writer, keeping_to_text, translating
+from assay.store.databases.copying import QUEUED, CopyWriter
 from assay.store.databases.listening import Listener
 
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
@@ -29,6 +29,7 @@ TAKE_TURN = text(f"SELECT set_config('idle_in_transaction_session_timeout', '{ID
                  f" pg_advisory_xact_lock({TURN_LOCK})")  # fmt: skip
 NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 CHANNEL = "assay"
+CHANNELS: dict[What, str] = {"decided": CHANNEL, "queued": QUEUED, "ended": "assay_ended"}
 CONNECTING: dict[str, Any] = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000, "client_encoding": "utf8", "application_name": "assay",
@@ -102,13 +103,13 @@ class Postgresql(Database):
         """The server's clock, which all hosts read; it is never started anew."""
         return "database", self.now(connection)
 
-    def tell(self, connection: Connection) -> None:
+    def tell(self, connection: Connection, what: What = "decided") -> None:
         """A notification, delivered by the commit."""
-        connection.execute(text(f"NOTIFY {CHANNEL}"))
+        connection.execute(text(f"NOTIFY {CHANNELS[what]}"))
 
-    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, heard: Callable[[], None], what: What = "decided") -> Callable[[], None]:
         """A thread with a connection that waits for notifications, and comes back when the database does."""
-        listener = Listener(self.connect, CHANNEL, heard)
+        listener = Listener(self.connect, CHANNELS[what], heard)
         listener.start()
         return listener.stop
 

@@ -17,12 +17,16 @@ from sqlalchemy.pool import QueuePool
 
 from assay.clock import boot_clock, now_us, ticks_us
 from assay.errors import StoreUnavailable
-from assay.store.database import Database, Health, Writer, keeping_to_text, translating
+from assay.store.database import Database, Health, What, Writer, keeping_to_text, translating
 from assay.store.databases.inserting import File, SqliteWriter
 from assay.store.databases.library import identity, sqlite
+from assay.store.databases.stirring import Stirring
 
 LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL"}
 BUSY_TIMEOUT_S = 10.0
+SOMETHING: dict[What, str] = {
+    "queued": "SELECT 1 FROM jobs WHERE state = 'queued' AND verb IN ('predict', 'notify') LIMIT 1", "ended": "SELECT 1",
+}  # fmt: skip
 LOCK_LOOK_S = 0.0005
 
 
@@ -129,6 +133,14 @@ class Sqlite(Database):
     def lease_clock(self, connection: Connection) -> tuple[str, int]:
         """The clock that nobody can set, of this start of the machine."""
         return boot_clock()
+
+    def listen(self, heard: Callable[[], None], what: What = "decided") -> Callable[[], None] | None:
+        """As `Database.listen` has it, for tasks; of decisions nobody hears."""
+        if what == "decided":
+            return None
+        stirring = Stirring(self.connect, heard, SOMETHING[what])
+        stirring.start()
+        return stirring.stop
 
     def health(self) -> Health:
         """What SQLite finds wrong with its pages, and whether it syncs every commit of its write-ahead log."""

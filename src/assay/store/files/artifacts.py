@@ -52,6 +52,10 @@ class Artifacts:
         _sync_folders(kept)
         self._share(name, kept)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name, whatever it holds; raises StoreUnavailable."""
+        return self.path(name).is_file() if self._bucket is None else self._bucket.has(name)
+
     def drop(self, name: str) -> None:
         """Removes a file that nothing names any more; raises StoreUnavailable."""
         self.path(name).unlink(missing_ok=True)

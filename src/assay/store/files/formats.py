@@ -8,16 +8,19 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.domain.remote import Remote
 from assay.errors import ArtifactRejected
 
-Format = Literal["skops", "onnx", "rows"]
+Format = Literal["skops", "onnx", "rows", "remote"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 LONGEST_UNPACKED = 1 << 30
 LONGEST_GRAPH = 1 << 31
 LONGEST_HEADER = 1 << 14
+LONGEST_REMOTE = 1 << 20
 
 # A stored pipeline may hold these types and no other. Nothing in a file can add to the list; a caller may, with classes
 # that the running application itself names.
@@ -30,9 +33,13 @@ TRUSTED = frozenset(
         "numpy.random._generator": "Generator",
         "numpy.random.mtrand": "RandomState",
         "scipy.sparse._csr": "csr_matrix csr_array",
+        "assay.recipes.audio.convolved": "Convolutional",
+        "assay.recipes.audio.layered": "Layers",
         "assay.recipes.expressions": "Derive",
         "assay.recipes.stages": "Staged",
         "assay.recipes.targets": "LogTarget",
+        "assay.recipes.yes_or_no": "Network YesOrNo",
+        "assay.recipes.words": "WordLabels",
         "sklearn._loss._loss": "CyAbsoluteError CyHalfSquaredError CyPinballLoss CyHuberLoss",
         "sklearn._loss.link": "IdentityLink Interval LogLink",
         "sklearn._loss.loss": "AbsoluteError HalfSquaredError HuberLoss PinballLoss",
@@ -124,6 +131,21 @@ def load_rows(data: bytes) -> NDArray[Any]:
         return np.frombuffer(data, dtype, count=shape[0], offset=file.tell())
     except (ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
         raise ArtifactRejected(f"The rows cannot be read: {_short(error)}") from error
+
+
+def dump_remote(remote: Remote) -> bytes:
+    """The specification of a remote model as JSON."""
+    return msgspec.json.encode(remote)
+
+
+def load_remote(data: bytes) -> Remote:
+    """The specification in a file of JSON that holds nothing else; raises ArtifactRejected."""
+    if len(data) > LONGEST_REMOTE:
+        raise ArtifactRejected(f"The remote model's specification is longer than {LONGEST_REMOTE} bytes.")
+    try:
+        return msgspec.json.decode(data, type=Remote)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactRejected(f"The remote model's specification cannot be read: {_short(error)}") from error
 
 
 def check_graph(data: bytes) -> None:

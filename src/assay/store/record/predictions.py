@@ -20,15 +20,17 @@ from sqlalchemy import (
     Table,
     func,
     select,
+    text,
 )  # fmt: skip
 
 from assay.domain.prediction import Role
-from assay.store.database import Database, Id, metadata
+from assay.store.database import Database, Id, Values, metadata
 from assay.store.paging import LAST_ID, Page, Span, Window, first_id, span
 from assay.store.record.walking import LOOK_BACK, Look, Part, Walk, conditions, page_of_look
 
-__all__ = ["BATCH", "COLUMNS", "Asked", "Given", "Predictions", "Recorded", "first_id", "predictions"]
+__all__ = ["BATCH", "COLUMNS", "Asked", "Given", "Predictions", "Recorded", "first_id", "predictions", "whole"]
 
+_KNOWN = text("entity IS NOT NULL")
 predictions = Table(
     "predictions", metadata,
     Column("id", Id, primary_key=True),
@@ -42,11 +44,15 @@ predictions = Table(
     Column("took_us", BigInteger, nullable=False),
     Column("exchange", Id),
     Column("position", Integer, nullable=False),  # of the row within its exchange
+    Column("experiment", String(64)),  # in which the version answered as an arm, or as a shadow
+    Column("entity", String(200)),  # whose features were asked: a feature table's name, "/" and the key
     Index("ix_predictions_version", "model", "version", "role", "id"),
     Index("ix_predictions_exchange", "exchange"),
+    Index("ix_predictions_entity", "entity", "id", sqlite_where=_KNOWN, postgresql_where=_KNOWN),
 )  # fmt: skip
 
 COLUMNS: tuple[str, ...] = tuple(predictions.columns.keys())
+PLAIN_COLUMNS: tuple[str, ...] = COLUMNS[: COLUMNS.index("experiment")]  # of an answer in no experiment and about no entity
 BATCH = 1_000
 VERSION = (predictions.c.model, predictions.c.version, predictions.c.role)  # in this order in their index
 
@@ -65,6 +71,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     took_us: int
     exchange: str | None
     position: int
+    experiment: str | None = None
+    entity: str | None = None
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -94,15 +102,16 @@ class Predictions:
 
     def page(
         self, asked: Window, *, model: str | None = None, version: int | None = None,
-        role: str | None = None, exchange: str | None = None,
+        role: str | None = None, exchange: str | None = None, entity: str | None = None,
     ) -> Page[Recorded]:  # fmt: skip
-        """The newest first."""
+        """The newest first; those of one exchange or about one entity are few."""
         wanted = {"model": model, "version": version, "role": role}
         given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         with self._database.reading() as connection:
             walk = Walk(connection, predictions)
-            if exchange is not None:
-                look = _of_exchange(connection, exchange, given, asked)
+            if exchange is not None or entity is not None:
+                few = {name: one for name, one in (("exchange", exchange), ("entity", entity)) if one is not None}
+                look = _of_few(connection, few, given, asked)
             else:
                 look = walk.between(_parts(connection, given, span(asked).high) if given else [Part()], asked)
             entries = [recorded_of(row) for row in walk.rows(select(predictions), look.ids)]
@@ -155,6 +164,11 @@ class Predictions:
             return int(connection.execute(query).scalar_one())
 
 
+def whole(row: Values) -> Values:
+    """A row of the record with every column; what it does not name is null."""
+    return (*row, *(None,) * (len(COLUMNS) - len(row)))
+
+
 def recorded_of(row: Row[Any]) -> Recorded:
     """The noun of a row."""
     kept = dict(row._mapping)
@@ -194,10 +208,11 @@ def _descending(table: Any) -> list[ColumnElement[Any]]:
     return [table.c[column.name].desc() for column in (*VERSION, predictions.c.id)]
 
 
-def _of_exchange(connection: Connection, exchange: str, given: dict[str, Any], asked: Window) -> Look:
-    # sums keep planners from every index but that of the exchanges, which have few rows each
+def _of_few(connection: Connection, few: dict[str, str], given: dict[str, Any], asked: Window) -> Look:
+    # sums keep planners from every index but those of exchanges and entities, which have few rows each
     among, ids = span(asked), predictions.c.id + ""
-    query = select(predictions.c.id).where(predictions.c.exchange == exchange, ids >= among.low, ids < among.high)
+    query = select(predictions.c.id).where(*(predictions.c[name] == one for name, one in few.items()))
+    query = query.where(ids >= among.low, ids < among.high)
     for name, value in given.items():
         query = query.where((predictions.c[name] + (0 if name == "version" else "")) == value)
     where = conditions(asked)

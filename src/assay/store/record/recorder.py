@@ -7,28 +7,32 @@ takes everything that has gathered. Under load a sync to disk is shared by many;
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from assay.errors import AlreadyAnswered, AssayError, StoreUnavailable, Unstorable
 from assay.store.database import Database, Values
 from assay.store.record import exchanges
+from assay.store.work.queue import TASK_COLUMNS
 
 IDEMPOTENCY_KEY = exchanges.COLUMNS.index("idempotency_key")
+TASK_KEY = TASK_COLUMNS.index("key")
 
 
 class Entry:
     """What belongs to one answer and is kept together or not at all; `error` says why it was not."""
 
-    __slots__ = ("done", "error", "exchange", "predictions")
+    __slots__ = ("done", "error", "exchange", "predictions", "tasks")
 
-    def __init__(self, exchange: Values | None, predictions: list[Values]) -> None:
+    def __init__(self, exchange: Values | None, predictions: list[Values], tasks: Sequence[Values] = ()) -> None:
         self.exchange = exchange
         self.predictions = predictions
+        self.tasks = tasks  # in the order of `queue.TASK_COLUMNS`
         self.error: AssayError | None = None
         self.done = False
 
 
 class Recorder:
-    """Writes exchanges and predictions; `record` returns when they are durable."""
+    """Writes exchanges, predictions and tasks; `record` returns when they are durable."""
 
     def __init__(self, database: Database) -> None:
         self._writer = database.writer()
@@ -72,13 +76,19 @@ class Recorder:
             except StoreUnavailable as lost:
                 entry.error = lost
             except Unstorable as refused:
-                row = entry.exchange or ()
-                keyed = len(row) > IDEMPOTENCY_KEY and row[IDEMPOTENCY_KEY] is not None
-                entry.error = AlreadyAnswered() if keyed else refused
+                entry.error = AlreadyAnswered() if _keyed(entry) else refused
             except Exception as refused:  # noqa: BLE001 - as above
                 entry.error = Unstorable(f"The record of this exchange cannot be stored: {refused}.")
 
     def _write(self, group: list[Entry]) -> None:
         asked = [exchanges.storable(entry.exchange) for entry in group if entry.exchange is not None]
         answered = [row for entry in group for row in entry.predictions]
-        self._writer.write(asked, answered)
+        queued = [row for entry in group for row in entry.tasks]
+        self._writer.write(asked, answered, queued)
+
+
+def _keyed(entry: Entry) -> bool:
+    """Whether a request with the same key may have been the reason that the entry was refused."""
+    row = entry.exchange or ()
+    asked = len(row) > IDEMPOTENCY_KEY and row[IDEMPOTENCY_KEY] is not None
+    return asked or any(task[TASK_KEY] is not None for task in entry.tasks)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, or_, select
 
 from assay.clock import ticks_us
 from assay.store.database import Database
-from assay.store.databases.library import WAL_RESET_FIXED, library
+from assay.store.databases.checkpointing import checkpoint
 from assay.store.paging import LAST_ID, Span, first_id
 from assay.store.record.exchanges import exchanges
 from assay.store.record.outcomes import outcomes
@@ -73,17 +72,9 @@ class Retention:
                 self._left.append(sweep)
             self._chunks += 1
             if self._chunks % CHECKPOINT_EVERY == 0:
-                self._checkpoint()
+                checkpoint(self._database)
             return deleted
         return None
-
-    def _checkpoint(self) -> None:
-        """Where nobody asks, nobody else would keep SQLite's log from growing; the next to ask would wait for all of it."""
-        if self._database.kind != "sqlite":
-            return
-        alone = nullcontext() if library() >= WAL_RESET_FIXED else self._database.turn()
-        with alone, self._database.reading() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 class _Sweep:

@@ -18,6 +18,7 @@ CHUNK = 20_000
 NOTHING = (None, None)
 OWN = (
     "id", "at", "model", "version", "role", "question", "answer", "value", "took_us", "position", "exchange",
+    "experiment", "entity",
 )  # fmt: skip
 OF_EXCHANGE = ("path", "status", "took_us")
 FIELDS = (*OWN, *(f"exchange_{name}" for name in OF_EXCHANGE), "outcome", "outcome_at")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, func, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, func, insert, select, update
 
 from assay.clock import new_id, now_us
 from assay.errors import PromotionInProgress
@@ -25,6 +25,7 @@ preparations = Table(
     Column("host", String(128), nullable=False),
     Column("boot", String(64), nullable=False),
     Column("pid", Integer, nullable=False),
+    Column("versions", String, nullable=False),  # JSON
 )  # fmt: skip
 acknowledgements = Table(
     "acknowledgements", metadata,
@@ -39,7 +40,10 @@ Promoter = tuple[str, str, int]  # host, boot and process
 
 
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that every process is to load before any of them answers with it; `pid` on `host` is who promotes it."""
+    """A version that every process is to load before any of them answers with it; `pid` on `host` is who promotes it.
+
+    `versions` are all that are to be loaded, where there are several: the arms of an experiment.
+    """
 
     sequence: int
     id: str
@@ -52,6 +56,12 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     boot: str = ""
     pid: int = 0
+    versions: tuple[int, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """Every version that is to be loaded."""
+        return self.versions or (self.version,)
 
 
 Left = Callable[[Preparation], bool]
@@ -63,22 +73,24 @@ class Preparations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def propose(self, model: str, version: int, *, by: str, who: Promoter, left: Left) -> Preparation:
-        """Asks every process to load the version; raises PromotionInProgress where another one is open.
+    def propose(
+        self, model: str, version: int, *, by: str, who: Promoter, left: Left, versions: tuple[int, ...] = ()
+    ) -> Preparation:
+        """Asks every process to load the version, or all of several; raises PromotionInProgress where another one is open.
 
         `left` says of an open one whether its promoter has left it behind, or must give way: it is then aborted.
         """
         host, boot, pid = who
         found = Preparation(
             sequence=0, id=new_id(), at=now_us(), model=model, version=version, state="preparing", by=by, host=host,
-            boot=boot, pid=pid,
+            boot=boot, pid=pid, versions=versions,
         )  # fmt: skip
-        values = msgspec.structs.asdict(found)
+        values = msgspec.structs.asdict(found) | {"versions": msgspec.json.encode(versions).decode()}
         del values["sequence"]
         query = select(preparations).where(preparations.c.model == model, preparations.c.state == "preparing")
         with self._database.writing() as connection:
             for row in connection.execute(query).all():
-                if not left(Preparation(**row._mapping)):
+                if not left(_preparation_of(row)):
                     raise PromotionInProgress(model, row.version)
                 settle(connection, row.id, "aborted", f"overtaken by version {version}")
             made = connection.execute(insert(preparations).values(values).returning(preparations.c.sequence)).scalar()
@@ -94,7 +106,7 @@ class Preparations:
         """Those that are being prepared."""
         query = select(preparations).where(preparations.c.state == "preparing").order_by(preparations.c.sequence)
         with self._database.reading() as connection:
-            return [Preparation(**row._mapping) for row in connection.execute(query)]
+            return [_preparation_of(row) for row in connection.execute(query)]
 
     def acknowledge(self, preparation: str, process: str, error: str = "") -> None:
         """This process has the version ready, or the `error` says why not; said twice, the first counts."""
@@ -122,3 +134,8 @@ def settle(connection: Connection, preparation: str, state: State, reason: str) 
     """Ends a preparation within the caller's transaction; False where somebody else has ended it already."""
     open_one = update(preparations).where(preparations.c.id == preparation, preparations.c.state == "preparing")
     return connection.execute(open_one.values(state=state, reason=reason)).rowcount == 1
+
+
+def _preparation_of(row: Row[Any]) -> Preparation:
+    versions = msgspec.json.decode(row.versions, type=tuple[int, ...])
+    return Preparation(**(dict(row._mapping) | {"versions": versions}))

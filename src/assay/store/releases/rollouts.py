@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, func, insert, select
 
-from assay.domain.releases.rollout import Rollout
+from assay.domain.releases.rollout import Arm, Rollout
 from assay.errors import PromotionOvertaken
 from assay.store.audit import note
 from assay.store.database import Database, metadata
@@ -22,7 +22,13 @@ rollouts = Table(
     Column("previous", Integer),
     Column("by", String(128), nullable=False),
     Column("reason", String, nullable=False),
+    Column("experiment", String(64)),
+    Column("mode", String(8), nullable=False),
+    Column("arms", String, nullable=False),  # JSON
+    Column("shadows", String, nullable=False),  # JSON
 )  # fmt: skip
+
+_JSON: dict[str, Any] = {"arms": tuple[Arm, ...], "shadows": tuple[int, ...]}
 
 
 class Rollouts:
@@ -61,21 +67,42 @@ class Rollouts:
             return append(connection, rollout)
 
 
+def decide(database: Database, connection: Connection, rollout: Rollout, instead_of: str | None = None) -> Rollout:
+    """Decides now, by the clock that all hosts share, however long it was prepared; wakes whoever listens on any host."""
+    database.tell(connection)
+    return append(connection, msgspec.structs.replace(rollout, at=database.now(connection)), instead_of)
+
+
 def append(connection: Connection, rollout: Rollout, instead_of: str | None = None) -> Rollout:
     """Decides within the caller's transaction, and writes down who did; `previous` is who ruled until now.
 
-    `instead_of` is the id of the decision that must still rule; raises PromotionOvertaken where another does.
+    `instead_of` is the id of the decision that must still rule; raises PromotionOvertaken where another does. The reason
+    says so where an experiment ends by it.
     """
     before = ruling(connection, rollout.model)
     if instead_of is not None and (before is None or before.id != instead_of):
         raise PromotionOvertaken(rollout.model, rollout.version)
-    decided = msgspec.structs.replace(rollout, previous=before.version if before else None)
-    connection.execute(insert(rollouts).values(msgspec.structs.asdict(decided)))
+    ended = before.experiment if before is not None and before.experiment != rollout.experiment else None
+    said = "; ".join(filter(None, (rollout.reason, f"ends the experiment {ended}" if ended else "")))
+    decided = msgspec.structs.replace(rollout, previous=before.version if before else None, reason=said)
+    values = msgspec.structs.asdict(decided)
+    values |= {name: msgspec.json.encode(values[name]).decode() for name in _JSON}
+    del values["sequence"]
+    sequence = connection.execute(insert(rollouts).values(values).returning(rollouts.c.sequence)).scalar_one()
+    stays = before is not None and before.version == decided.version  # what changes is who else is asked
     note(
-        connection, "promote", rollout.model, by=rollout.by, reason=rollout.reason,
-        before=decided.previous, after=decided.version,
+        connection, "experiment" if decided.experiment or (ended and stays) else "promote", decided.model, by=decided.by,
+        reason=said, before=before and _told(before), after=_told(decided),
     )  # fmt: skip
-    return decided
+    return msgspec.structs.replace(decided, sequence=sequence)
+
+
+def _told(rollout: Rollout) -> Any:
+    """A decision as the audit has it: the version, and during an experiment who else is asked."""
+    if rollout.experiment is None:
+        return rollout.version
+    told = {"version": rollout.version, "experiment": rollout.experiment, "mode": rollout.mode}
+    return told | {"arms": rollout.arms, "shadows": rollout.shadows}
 
 
 def ruling(connection: Connection, model: str) -> Rollout | None:
@@ -88,5 +115,5 @@ def ruling(connection: Connection, model: str) -> Rollout | None:
 def rollout_of(row: Row[Any]) -> Rollout:
     """The noun of a row."""
     kept = dict(row._mapping)
-    del kept["sequence"]
+    kept |= {name: msgspec.json.decode(kept[name], type=kind) for name, kind in _JSON.items()}
     return Rollout(**kept)

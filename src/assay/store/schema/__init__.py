@@ -10,7 +10,7 @@ from assay.errors import SchemaTooNew
 from assay.store.database import Database
 from assay.store.schema.glance import glance_at, telling_damage
 
-HEAD = "0003"
+HEAD = "0004"
 VERSION_TABLE = "schema_version"
 # a table of millions of rows is rebuilt or indexed in one statement
 PATIENCE = ("SET LOCAL statement_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = '60s'")

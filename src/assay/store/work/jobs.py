@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from assay.clock import now_us
-from assay.domain.job import Job
+from assay.domain.given.task import TOGETHER
+from assay.domain.job import STATES, Job
 from assay.errors import JobEnded, JobNotFailed
 from assay.store.audit import note
 from assay.store.paging import Page, Window, page_of, window
 from assay.store.work.leases import Leases, fence
-from assay.store.work.queue import AFRESH, UNLEASED, add, find, job_of, jobs, waiting
+from assay.store.work.queue import AFRESH, UNLEASED, add, brief, find, job_of, jobs, waiting
 
 __all__ = ["Jobs", "add", "fence", "find", "jobs", "waiting"]  # the one door to the room's jobs
 
@@ -33,10 +34,15 @@ class Jobs(Leases):
     def page(
         self, asked: Window, *, state: str | None = None, verb: str | None = None, model: str | None = None
     ) -> Page[Job]:
-        """The newest first, or only those in one state, of one verb, for one model; a job for all models is for each."""
-        query = select(jobs)
+        """The newest first, or only those in one state, of one verb, for one model; a job for all models is for each.
+
+        Of tasks without what was asked and answered.
+        """
+        query = brief(results=False)
         for column, wanted in ((jobs.c.state, state), (jobs.c.verb, verb)):
             query = query if wanted is None else query.where(column == wanted)
+        if state is None and verb is not None and verb not in TOGETHER:
+            query = query.where(jobs.c.state.in_(STATES))  # leads to them past any number of tasks
         if model is not None:
             query = query.where(or_(jobs.c.model == model, jobs.c.model.is_(None)))
         with self._database.reading() as connection:
@@ -67,7 +73,8 @@ class Jobs(Leases):
                 raise JobNotFailed(job.state)
             anew: dict[str, Any] = {"state": "queued", "attempts": 0, "cancel_requested": False}
             never: dict[str, Any] = {"started_at": None, "finished_at": None}
-            return _change(connection, job, "job.retry", by, anew | never | UNLEASED | AFRESH)
+            counted = {"total": job.total} if job.verb in TOGETHER else {}
+            return _change(connection, job, "job.retry", by, anew | never | UNLEASED | AFRESH | counted)
 
 
 def _change(connection: Connection, job: Job, action: str, by: str, values: dict[str, Any]) -> Job:

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from assay.clock import new_id, now_us
+from assay.domain.given.task import TOGETHER
 from assay.domain.job import Ending, Job
 from assay.errors import LeaseLost
 from assay.store.database import Database
@@ -29,24 +30,25 @@ class Leases:
         self._database = database
         self._fenced = fenced
 
-    def claim(self, worker: str, verbs: Collection[str], lease_s: float) -> Job | None:
+    def claim(self, worker: str, verbs: Collection[str], lease_s: float, *, only: str | None = None) -> Job | None:
         """The next job that is due or whose worker is lost, the most urgent and then the oldest; None if there is none.
 
-        A job that was lost for the last time fails, and one that was to be canceled ends, in the same transaction.
+        `only` is the id of the one job that is wanted. A job that was lost for the last time fails, and one that was to be
+        canceled ends, in the same transaction.
         """
         with self._database.reading() as connection:  # while nothing is due nobody takes a turn to write
-            over, mine = _due(self._clock(connection), verbs)
+            over, mine = _due(clock_of(self._database, connection), verbs, only)
             if connection.execute(select(jobs.c.id).where(or_(over, mine)).limit(1)).first() is None:
                 return None
         with self._database.writing() as connection:
-            clock = self._clock(connection)
-            over, mine = _due(clock, verbs)  # once more: the turn may have been long in coming
+            clock = clock_of(self._database, connection)
+            over, mine = _due(clock, verbs, only)  # once more: the turn may have been long in coming
             for row in connection.execute(select(jobs).where(over)).all():
                 _release(connection, job_of(row), "")
             first = select(jobs.c.id).where(mine).order_by(jobs.c.priority.desc(), jobs.c.id).limit(1)
             lease: dict[str, Any] = {
                 "state": "running", "token": new_id(), "worker": worker[:128], "attempts": jobs.c.attempts + 1,
-                "started_at": now_us(), **_until(clock, lease_s),
+                "started_at": now_us(), **until(clock, lease_s),
             }  # fmt: skip
             query = update(jobs).where(jobs.c.id == first.scalar_subquery()).values(lease | AFRESH)
             claimed = connection.execute(query.returning(jobs)).first()
@@ -65,7 +67,7 @@ class Leases:
     def beat(self, id: str, token: str, lease_s: float) -> Job:
         """Renews the lease; the job tells whether it is to be canceled. Raises LeaseLost."""
         with self._database.writing() as connection:
-            return self._write(connection, id, token, **_until(self._clock(connection), lease_s))
+            return self._write(connection, id, token, **until(clock_of(self._database, connection), lease_s))
 
     def report(
         self, id: str, token: str, *, stage: str | None = None, done: int | None = None, total: int | None = None,
@@ -103,9 +105,6 @@ class Leases:
         with self._database.writing() as connection:
             return _release(connection, self._held(connection, id, token), reason, beside=beside)
 
-    def _clock(self, connection: Connection) -> Clock:
-        return (*self._database.lease_clock(connection), self._database.now(connection))
-
     def _held(self, connection: Connection, id: str, token: str) -> Job:
         query = select(jobs).where(jobs.c.id == id, jobs.c.state == "running")
         row = connection.execute(query.where(jobs.c.token == token) if self._fenced else query).first()
@@ -140,16 +139,29 @@ def tail(text: str, limit: int) -> str:
     return (whole or data[-limit:]).decode("utf-8", "ignore")
 
 
-def _due(clock: Clock, verbs: Collection[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _due(clock: Clock, verbs: Collection[str], only: str | None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Jobs that were lost and have nothing before them but their end, and jobs of these verbs that may be begun now."""
-    boot, ticks, now = clock
-    lost = and_(jobs.c.state == "running", or_(jobs.c.lease_boot != boot, jobs.c.lease_until < ticks))
-    queued = and_(jobs.c.state == "queued", jobs.c.run_after <= now)
-    over = and_(lost, or_(jobs.c.attempts >= jobs.c.max_attempts, jobs.c.cancel_requested))
-    return over, and_(jobs.c.verb.in_(tuple(verbs)), or_(lost, queued))
+    lost = overdue(clock)
+    queued = and_(jobs.c.state == "queued", jobs.c.run_after <= clock[2])
+    ended = or_(jobs.c.attempts >= jobs.c.max_attempts, jobs.c.cancel_requested)
+    over = and_(lost, ended, jobs.c.verb.not_in(TOGETHER))  # of tasks, whoever does those sees to that
+    wanted = jobs.c.verb.in_(tuple(verbs)) if only is None else jobs.c.id == only
+    return over, and_(jobs.c.state.in_(("running", "queued")), wanted, or_(lost, queued))
 
 
-def _until(clock: Clock, lease_s: float) -> dict[str, Any]:
+def clock_of(database: Database, connection: Connection) -> Clock:
+    """What it is by both clocks of the database."""
+    return (*database.lease_clock(connection), database.now(connection))
+
+
+def overdue(clock: Clock) -> ColumnElement[bool]:
+    """Running jobs whose worker is lost."""
+    boot, ticks, _ = clock
+    return and_(jobs.c.state == "running", or_(jobs.c.lease_boot != boot, jobs.c.lease_until < ticks))
+
+
+def until(clock: Clock, lease_s: float) -> dict[str, Any]:
+    """The columns of a lease that begins now."""
     boot, ticks, _ = clock
     return {"lease_until": ticks + int(lease_s * 1e6), "lease_boot": boot}
 

@@ -5,8 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Integer, Row, String, Table, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    case,
+    func,
+    insert,
+    null,
+    select,
+)  # fmt: skip
 
+from assay.domain.given.task import HEAD_CHARACTERS, PREDICT, head_of
 from assay.domain.job import Job
 from assay.errors import JobNotFound
 from assay.store.database import metadata
@@ -39,10 +56,20 @@ jobs = Table(
     Column("result", String),  # JSON
     Column("code", String(64), nullable=False),
     Column("error", String, nullable=False),
-    Index("ix_jobs_state", "state", "run_after"),
+    Index("ix_jobs_queue", "state", "verb", "model", "run_after", "id"),
 )  # fmt: skip
+# A task is written as the record is, by its own quick way: the columns that differ, and what all of them begin with.
+TASK_COLUMNS = ("id", "at", "model", "key", "arguments", "by", "max_attempts", "total")
+TASKS_BEGIN: dict[str, str | int | bool] = {
+    "verb": PREDICT, "state": "queued", "priority": 0, "run_after": 0, "attempts": 0, "cancel_requested": False,
+    "stage": "", "done": 0, "log": "", "code": "", "error": "",
+}  # fmt: skip
 UNLEASED: dict[str, Any] = {"token": None, "worker": None, "lease_until": None, "lease_boot": None}
 AFRESH: dict[str, Any] = {"stage": "", "done": 0, "total": 0, "result": None, "code": "", "error": ""}
+_task = jobs.c.verb == PREDICT
+# of a task only the head of what was asked, which may be very long; on a page not what was answered either
+_SHORT = {"arguments": case((_task, func.substr(jobs.c.arguments, 1, HEAD_CHARACTERS)), else_=jobs.c.arguments)}
+_SHORTER = {**_SHORT, "result": case((_task, null()), else_=jobs.c.result)}
 
 
 def add(connection: Connection, job: Job) -> Job:
@@ -51,15 +78,25 @@ def add(connection: Connection, job: Job) -> Job:
         known = connection.execute(select(jobs).where(jobs.c.key == job.key)).first()
         if known is not None:
             return job_of(known)
-    values = msgspec.structs.asdict(job)
-    values |= {"arguments": json_of(job.arguments), "result": None if job.result is None else json_of(job.result)}
-    connection.execute(insert(jobs).values(values))
+    connection.execute(insert(jobs).values(values_of(job)))
     return job
+
+
+def values_of(job: Job) -> dict[str, Any]:
+    """The row of a job."""
+    result = None if job.result is None else json_of(job.result)
+    return msgspec.structs.asdict(job) | {"arguments": json_of(job.arguments), "result": result}
+
+
+def brief(*, results: bool = True) -> Select[Any]:
+    """Jobs as they are told of: a task without its questions, and without its answers where those are not asked for."""
+    told = _SHORT if results else _SHORTER
+    return select(*(told[column.name].label(column.name) if column.name in told else column for column in jobs.c))
 
 
 def find(connection: Connection, id: str) -> Job:
     """One job, within the caller's transaction; raises JobNotFound."""
-    row = connection.execute(select(jobs).where(jobs.c.id == id)).first()
+    row = connection.execute(brief().where(jobs.c.id == id)).first()
     if row is None:
         raise JobNotFound(id)
     return job_of(row)
@@ -72,9 +109,13 @@ def waiting(connection: Connection, verb: str, model: str | None) -> list[Job]:
 
 
 def job_of(row: Row[Any]) -> Job:
-    """The noun of a row."""
+    """The noun of a row; of a task the arguments are what may be told of them."""
     kept = dict(row._mapping)
-    kept |= {name: kept[name] and msgspec.json.decode(kept[name]) for name in ("arguments", "result")}
+    if kept["verb"] == PREDICT:
+        kept["arguments"] = msgspec.structs.asdict(head_of(kept["arguments"])) | {"questions": kept["total"]}
+    else:
+        kept["arguments"] = msgspec.json.decode(kept["arguments"])
+    kept["result"] = kept["result"] and msgspec.json.decode(kept["result"])
     return Job(**kept)
 
 

@@ -11,12 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
-from assay.web.answering import ServedModel
 from assay.web.canonical import Canonical
 from assay.web.control import docs
+from assay.web.control.kept import short
 from assay.web.control.routes import ROUTERS
+from assay.web.features.lookups import Lookups, ServedFeatures, tables_of
 from assay.web.problems import CONTENT_TYPE, OwnRefusal, PassedOn, problem_of
 from assay.web.process import Process, asked_in
+from assay.web.tasks.handling import TaskedModel
 
 LONGEST_PART = 80  # that a refusal repeats of a name that a client has chosen
 
@@ -32,9 +34,13 @@ def make_api(process: Process) -> FastAPI:
     api.state.ask = Canonical(api)
     for kind in (AssayError, RequestValidationError, HTTPException):
         api.add_exception_handler(kind, refused)
+    short.join(api, process)
+    lookups = Lookups(process)
+    for table in tables_of(process).values():
+        table.answering = ServedFeatures(lookups, table)
     if application.has_routes:
         for name, model in application.models().items():
-            model.answering = ServedModel(process, name)
+            model.answering = TaskedModel(process, name)
         api.include_router(application.router(), tags=["application"])
     for router in (*ROUTERS, docs.router):
         api.include_router(router)

@@ -28,6 +28,8 @@ TAGS = {
     "models": "What is served, its versions with their metrics, and trainings.",
     "releases": "Who answers and answered, what was found about each version, and who changed what.",
     "datasets": "Rows that clients give under a name, and the snapshots that versions have learnt from.",
+    "items": "Inputs that are kept, so that each new version scores them again.",
+    "features": "What is and was known of entities, by which models learn and answer.",
     "queries": "Many questions to one version, asked batch by batch and read page by page.",
     "record": "Every exchange, every prediction, and what the predictions should have been.",
     "jobs": "What is done in the background.",
@@ -43,7 +45,15 @@ IDS = (
     ("/v1/queries/{id}", "id", "the query"), ("/v1/verdicts/{id}", "id", "the verdict"),
     ("/v1/exchanges/{id}", "id", "the exchange: the `X-Request-ID` of its response"),
     ("/v1/predictions/{id}", "id", "the prediction"), ("/v1/models/{name}/datasets/{id}", "id", "the snapshot"),
+    ("/v1/items/{collection}", "collection", "the collection"), ("/v1/sweeps/{collection}", "collection", "the collection"),
+    ("/v1/items/{collection}/{name}", "name", "the item"),
+    ("/v1/features/{features}", "features", "the feature table"),
+    ("/v1/features/{features}/{entity}", "entity", "the entity's key"),
 )  # fmt: skip
+GIVEN = {
+    "description": "a number in the target's unit; of labels the confidence in each, of a recording one a second",
+    "oneOf": [{"type": "number"}, {"type": "object"}],
+}
 MOMENT = {"type": "string", "format": "date-time"}
 BYTES = {"description": 'text; `{"base64": …}` where it is none; null where there is none'}
 CLAUSE = re.compile(r"[:;.](?:\s|$)")
@@ -62,6 +72,11 @@ SHAPES = {
     "Model": shape("name:string version:integer? recipe:string? metrics:object since:string? versions:integer"),
     "Ruling": shape(
         "model:string champion:integer since:string previous:integer? by:string reason:string verdict:string?"
+        " experiment:string? arms:array shadows:array"
+    ),
+    "Experiment": shape(
+        "model:string unit:string metric:string experiment:string mode:string main:integer since:string until:string?"
+        " looked_from:string whole:boolean arms:array shadows:array items:array"
     ),
     "Job": shape(
         "id:string verb:string model:string? state:string attempts:integer max_attempts:integer cancel_requested:boolean"
@@ -74,6 +89,27 @@ SHAPES = {
         " parts:array parent:string? created_at:string"
     ),
     "Appended": shape("dataset:string upload:string rows:integer removed:integer reasons:object deduplicated:boolean"),
+    "Collection": shape("name:string models:array items:integer refused:integer longest_seconds:number"),
+    "Item": shape(
+        "name:string collection:string id:string digest:string size:integer format:string rate:integer channels:integer"
+        " duration:integer duration_seconds:number notes:array origin:string added_at:string content:string"
+    ),
+    "ItemScores": shape(
+        "name:string collection:string item:string digest:string duration:integer duration_seconds:number status:string"
+        " failing:array results:array next_cursor:string? next:string?"
+    ),
+    "Made": shape(
+        "id:string item:string model:string version:integer run:integer scored_at:string took_ms:number seconds:integer"
+        " stands:boolean"
+    ),
+    "Sweep": shape(
+        "collection:string model:string version:integer run:integer decision:integer stands:boolean state:string"
+        " wanted:integer scored:integer left:integer failing:integer reasons:array resting:object? began_at:string?"
+        " finished_at:string? model_s:number spent_s:number rate:number? expected_at:string? job:object?"
+    ),
+    "FeatureTable": shape("name:string key:string form:string schema:object"),
+    "Entity": shape("features:string entity:string values:object at:string ended_at:string? by:string"),
+    "FeaturesKept": shape("features:string rows:integer added:integer changed:integer unchanged:integer"),
     "Query": shape("id:string location:string model:string version:integer"),
     "Batch": shape("batch:integer rows:integer"),
     "Answers": shape("results:array next:string? total:integer pages:integer closed:boolean"),
@@ -104,6 +140,7 @@ def components() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     for name, moment in (("Version", "created_at"), *((kind.__name__, "at") for kind in kinds[4:])):
         found[name]["properties"][moment] = MOMENT
+    found["Prediction"]["properties"]["prediction"] = GIVEN
     found["Exchange"]["properties"] |= {"request": BYTES, "response": BYTES}
     result = {"result": {"description": "what came of it, as its verb says it; null until then"}}
     job = SHAPES["Job"] | {"properties": SHAPES["Job"]["properties"] | result}

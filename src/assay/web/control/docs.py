@@ -27,6 +27,7 @@ START = (
     'SwaggerUIBundle({url: "/openapi.json", dom_id: "#page", deepLinking: true, displayRequestDuration: true,'
     " tryItOutEnabled: true, validatorUrl: null});\n"
 )
+MOST_LABELS = 20  # that a description names
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -89,18 +90,20 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
     answer: dict[str, Any] = {"$ref": "#/components/schemas/Prediction"}
     answers = {"oneOf": [answer, {"type": "array", "items": answer}]}
     example = example_of(contract.fields)
-    unit = f" in {contract.target.unit}" if contract.target.unit else ""
-    said = f"`{contract.target.name}`{unit}. One object gives one answer, a list gives answers in its order, all by one version."
+    said = f"{_sought(contract)} One object gives one answer, a list gives answers in its order, all by one version."
     found: dict[str, Any] = {}
     for path, extra in ((f"/v1/models/{name}", []), (f"/v1/models/{name}/versions/{{number}}", [NUMBER])):
         found[f"{path}/predict"] = {
             "post": _operation(f"Predict {contract.target.name}", said, many, answers, example, extra)
         }
-        explained = {"$ref": "#/components/schemas/Explanation"}
-        reasons = "The answer with its reasons: base + every contribution = prediction."
-        found[f"{path}/explain"] = {
-            "post": _operation(f"Explain a predicted {contract.target.name}", reasons, one, explained, example, extra)
-        }
+        if not contract.target.labels:
+            explained = {"$ref": "#/components/schemas/Explanation"}
+            reasons = "The answer with its reasons: base + every contribution = prediction."
+            found[f"{path}/explain"] = {
+                "post": _operation(
+                    f"Explain a predicted {contract.target.name}", reasons, one, explained, example, extra
+                )
+            }
         if contract.similar is not None:
             needed = (*contract.similar.equal, contract.similar.nearest)
             like = {
@@ -119,6 +122,18 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
     for path, operations in found.items():
         operations["post"]["operationId"] = path.removeprefix("/v1/models/").translate(IDENTIFIED)
     return found
+
+
+def _sought(contract: Contract) -> str:
+    """What the prediction is, in a sentence."""
+    target = contract.target
+    if not target.labels:
+        return f"`{target.name}`{f' in {target.unit}' if target.unit else ''}."
+    by_second = ", one a second of the recording" if contract.audio is not None else ""
+    known = ", ".join(target.labels[:MOST_LABELS]) + (", …" if len(target.labels) > MOST_LABELS else "")
+    return (
+        f"`{target.name}`: the confidence in each of {len(target.labels):,} labels ({known}), from 0 to 1{by_second}."
+    )
 
 
 def _operation(

@@ -16,6 +16,7 @@ from assay.store.paging import MAX_LIMIT, Window
 PAGING = ("limit", "cursor", "since", "until")
 WantedT = TypeVar("WantedT", bound=msgspec.Struct)
 UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+DECIMAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 WHOLE = frozenset(("limit", "status", "version"))
 
 
@@ -59,6 +60,15 @@ class Parameters:
         if not (told.isascii() and told.isdigit()) or len(told) > 18 or not low <= int(told) <= high:
             raise ParameterInvalid(name, f"must be a whole number from {low} to {high}")
         return int(told)
+
+    def number(self, name: str, *, low: float, high: float) -> float | None:
+        """The parameter as a decimal number within its range."""
+        told = self._told.get(name)
+        if told is None:
+            return None
+        if not DECIMAL.fullmatch(told) or not low <= float(told) <= high:
+            raise ParameterInvalid(name, f"must be a number from {low:g} to {high:g}")
+        return float(told)
 
     def moment(self, name: str) -> int | None:
         """The parameter as microseconds, from ISO 8601 with a zone."""

@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.domain.question.reader import strict_json
 from assay.errors import Fault, QuestionInvalid
+from assay.serving.draw import Picked
 from assay.serving.loaded import LoadedVersion
 from assay.serving.similar import MAX_SIMILAR, similar
 from assay.web.answering import ServedModel
@@ -21,13 +22,13 @@ router = APIRouter(tags=["models"])
 async def explain(request: Request, name: str) -> Response:
     """One answer with its reasons: base + every contribution = prediction, in the target's unit."""
     process: Process = request.app.state.process
-    return await _explain(request, (await process.served(name)).version())
+    return await _explain(request, await ServedModel(process, name).pick(await request.body()))
 
 
 @router.post("/v1/models/{name}/versions/{number}/explain")
 async def explain_by(request: Request, name: str, number: str) -> Response:
     """The same by a version of your choice."""
-    return await _explain(request, await _pinned(request, name, number))
+    return await _explain(request, Picked(await _pinned(request, name, number)))
 
 
 @router.post("/v1/models/{name}/similar")
@@ -49,15 +50,15 @@ async def _pinned(request: Request, name: str, number: str) -> LoadedVersion:
     return await run_in_threadpool(process.shelf.pinned, name, version_number(name, number))
 
 
-async def _explain(request: Request, version: LoadedVersion) -> Response:
+async def _explain(request: Request, picked: Picked) -> Response:
     Parameters(request)
-    questions, single = version.reader.read(await request.body())
+    questions, single = picked.version.reader.read(await request.body())
     if not single:
         raise QuestionInvalid(
             (Fault("#", "send one question as an object; reasons are given one at a time", "wrong_type"),)
         )
     process: Process = request.app.state.process
-    return json_response(await ServedModel(process, version.model).explain_by(version, questions[0]))
+    return json_response(await ServedModel(process, picked.version.model).explain_by(picked, questions[0]))
 
 
 async def _similar(request: Request, version: LoadedVersion) -> Response:

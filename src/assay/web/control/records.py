@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -50,16 +50,17 @@ async def exchange(request: Request, id: str) -> Response:
     "/v1/predictions",
     openapi_extra=documented(
         model="of this model only", version="of this version only", role="answer, shadow or rescore",
-        exchange="asked in this exchange only",
+        exchange="asked in this exchange only", entity="about this entity only, such as `users/e337a675`",
     ),
     **answers("Recorded", many="page"),
 )  # fmt: skip
 async def predictions(request: Request) -> Response:
-    """Every prediction: filters `model`, `version`, `role`, `exchange`, `since`, `until`; paging by `limit` and `cursor`."""
-    told = Parameters(request, *PAGING, "model", "version", "role", "exchange")
+    """Every prediction: filters `model`, `version`, `role`, `exchange`, `entity`, `since`, `until`; pages by `limit`, `cursor`."""
+    told = Parameters(request, *PAGING, "model", "version", "role", "exchange", "entity")
     page = await run_in_threadpool(
         request.app.state.assay.predictions.page, told.window(), model=told.text("model"), role=told.text("role"),
         version=told.whole("version", low=1, high=10**9), exchange=told.text("exchange"),
+        entity=told.text("entity"),
     )  # fmt: skip
     return page_response(request, page, [prediction_json(one) for one in page.entries])
 
@@ -87,14 +88,18 @@ def prediction_json(found: Recorded) -> dict[str, Any]:
     return msgspec.structs.asdict(found) | {"at": iso(found.at)}
 
 
-def page_response(request: Request, page: Page[Any], results: list[dict[str, Any]]) -> Response:
-    """A page: `results`, and `next` with the address of the one after it (also as a Link header, RFC 8288)."""
+def page_response(request: Request, page: Page[Any], results: list[dict[str, Any]], **beside: Any) -> Response:
+    """A page: `results`, and `next` with the address of the one after it (also as a Link header, RFC 8288).
+
+    What stands `beside` the results comes first.
+    """
     following = None
     if page.next_cursor is not None:
         told = dict(request.query_params) | {"cursor": page.next_cursor}
-        following = f"{request.url.path}?{urlencode(told)}"
+        following = f"{quote(request.url.path)}?{urlencode(told)}"
     headers = {"link": f'<{following}>; rel="next"'} if following else {}
-    return json_response({"results": results, "next_cursor": page.next_cursor, "next": following}, headers)
+    told = beside | {"results": results, "next_cursor": page.next_cursor, "next": following}
+    return json_response(told, headers)
 
 
 def json_response(value: Any, headers: dict[str, str] | None = None) -> Response:

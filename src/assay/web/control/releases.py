@@ -13,11 +13,12 @@ from assay.clock import iso
 from assay.domain.releases.verdict import Kind, Outcome, Verdict
 from assay.errors import ModelNotFound, ParameterInvalid, RouteNotFound
 from assay.store.audit import Action
+from assay.web.control import experiments
 from assay.web.control.described import answers
 from assay.web.control.parameters import PAGING, Parameters, documented
 from assay.web.control.records import json_response, page_response
 
-router = APIRouter(tags=["releases"])
+router = APIRouter(tags=["releases"], routes=experiments.router.routes)
 AT: dict[str, Any] = {
     "parameters": [
         {
@@ -90,7 +91,8 @@ def _rollout(assay: Assay, name: str, at: int | None) -> dict[str, Any]:
     verdict = assay.verdicts.behind(name, found.version, found.at)
     return {
         "model": name, "champion": found.version, "since": iso(found.at), "previous": found.previous, "by": found.by,
-        "reason": found.reason, "verdict": verdict.id if verdict else None,
+        "reason": found.reason, "verdict": verdict.id if verdict else None, "experiment": found.experiment,
+        "arms": msgspec.to_builtins(found.arms), "shadows": list(found.shadows),
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ class Plan(NamedTuple):
     port: int
     workers: int
     job_workers: int
+    predict_workers: int
     drain_delay_s: float
     drain_timeout_s: float
 
@@ -100,6 +101,11 @@ class Starter:
         """A worker for jobs; it has nothing to report."""
         arguments = [self._folder, str(self._watched), self._told]
         return Child("assay.app.working", arguments, (self._watched,), reports=False)
+
+    def predictor(self) -> Child:
+        """A process that does tasks; it has nothing to report either."""
+        arguments = [self._folder, str(self._watched), self._told]
+        return Child("assay.app.tasks.predicting", arguments, (self._watched,), reports=False)
 
     def plan(self) -> Child:
         """A process that reads the settings anew and ends; this one stays small by never reading them itself."""

@@ -23,6 +23,7 @@ class Notice(NamedTuple):
     workers: tuple[int, ...] = ()
     ready: tuple[int, ...] = ()
     jobs: tuple[int, ...] = ()
+    tasks: tuple[int, ...] = ()
     outcome: str = ""
     reloads: int = 0
     reloading: bool = False
@@ -42,8 +43,8 @@ def read(home: Path) -> Notice | None:
         return None
     try:
         told = json.loads((home / "serve.json").read_text(encoding="utf-8"))
-        found = Notice(**told | {name: tuple(told[name]) for name in ("workers", "ready", "jobs")})
-    except (OSError, ValueError, TypeError, KeyError):
+        found = Notice(**told | {name: tuple(told.get(name, ())) for name in ("workers", "ready", "jobs", "tasks")})
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
     return found if found.pid == holder else None
 

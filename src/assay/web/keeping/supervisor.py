@@ -40,6 +40,7 @@ class Supervisor:
         self._notice = self._written = notice
         self._web = Crew(starter.web, plan.workers)
         self._jobs = Crew(starter.jobs, plan.job_workers)
+        self._tasks = Crew(starter.predictor, plan.predict_workers)
         self._departing = Departing()
         self._reload: Reload | None = None
         self._asked_to_reload = False
@@ -79,12 +80,12 @@ class Supervisor:
             self._go_on_reloading(now, ears)
             self._publish()
         if self._deaf_at_us is None:
-            due = (self._web.due_us(), self._jobs.due_us())
+            due = tuple(crew.due_us() for crew in (self._web, self._jobs, self._tasks))
         else:
             self._go_deaf(now)
             if not self._departing.by_us:
                 return None
-            due = (self._deaf_at_us if self._deaf_at_us > now else None, None)
+            due = (self._deaf_at_us if self._deaf_at_us > now else None,)
         longest = RETRY_US if self._unwritten else LONGEST_WAIT_US
         return min([now + longest, *self._departing.by_us.values(), *(one for one in due if one is not None)])
 
@@ -95,15 +96,17 @@ class Supervisor:
                 self._failed = child.refused or "The web processes end as soon as they start; see the messages above."
         for child in self._jobs.bury(now):
             say("job_worker_ended", pid=child.pid)
+        for child in self._tasks.bury(now):
+            say("predictor_ended", pid=child.pid)
         if self._failed:
             self._stop(0.0)
             return
         try:
-            ears.watch([*self._web.fill(now), *self._jobs.fill(now)])
+            ears.watch([*self._web.fill(now), *self._jobs.fill(now), *self._tasks.fill(now)])
         except OSError as failed:  # no memory or no process to be had now; those that run go on
             say("process_not_started", reason=str(failed))
-            self._web.pause(now)
-            self._jobs.pause(now)
+            for crew in (self._web, self._jobs, self._tasks):
+                crew.pause(now)
         self._proven = self._proven or any(child.ready for child in self._web.members)
 
     def _go_on_reloading(self, now: int, ears: Ears) -> None:
@@ -131,10 +134,11 @@ class Supervisor:
             self._notice = known
             return
         self._departing.tell(self._web.members, RETIRE, by)
-        self._departing.tell(self._jobs.members, signal.SIGTERM, by)
+        self._departing.tell([*self._jobs.members, *self._tasks.members], signal.SIGTERM, by)
         self._plan = reload.plan
         self._web = Crew(self._starter.web, reload.plan.workers, reload.web)
         self._jobs = Crew(self._starter.jobs, reload.plan.job_workers)
+        self._tasks = Crew(self._starter.predictor, reload.plan.predict_workers)
         self._notice = known._replace(generation=known.generation + 1)
         say("reloaded", generation=self._notice.generation)
 
@@ -145,7 +149,8 @@ class Supervisor:
         by = self._deaf_at_us + int(self._plan.drain_timeout_s * 1e6) + OVERTIME_US
         retired = [child for child in self._departing.by_us if child.listens]
         new = self._reload.children if self._reload is not None else []
-        self._departing.tell([*self._web.members, *self._jobs.members, *retired], DRAIN, by)
+        beside = (*self._jobs.members, *self._tasks.members)
+        self._departing.tell([*self._web.members, *beside, *retired], DRAIN, by)
         self._departing.tell(new, signal.SIGKILL, by)  # nobody has asked them anything yet
         say("stopping", delay_s=delay_s, waits_at_most_s=delay_s + self._plan.drain_timeout_s)
 
@@ -162,8 +167,9 @@ class Supervisor:
     def _publish(self) -> None:
         ready = tuple(child.pid for child in self._web.members if child.ready)
         notice = self._notice._replace(
-            workers=self._web.pids, ready=ready, jobs=self._jobs.pids, reloading=self._reload is not None
-        )
+            workers=self._web.pids, ready=ready, jobs=self._jobs.pids, tasks=self._tasks.pids,
+            reloading=self._reload is not None,
+        )  # fmt: skip
         if notice == self._written:
             return
         try:

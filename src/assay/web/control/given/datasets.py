@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from assay.app.receiving import Receiving
+from assay.app.given.receiving import Receiving
 from assay.clock import iso
 from assay.domain.dataset import Dataset
 from assay.domain.given.upload import TYPES, NamedDataset, Upload

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
 
-from assay.app.receiving import Receiving
+from assay.app.given.receiving import Receiving
 from assay.clock import new_id, now_us
 from assay.domain.job import Job
 from assay.domain.model import Model

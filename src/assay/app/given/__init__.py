@@ -1,0 +1,1 @@
+"""Rows that clients give: taken in, and proved by a process of their own."""

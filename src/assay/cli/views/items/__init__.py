@@ -1,0 +1,1 @@
+"""Kept inputs as people and programs see them."""

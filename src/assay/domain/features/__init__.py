@@ -1,0 +1,1 @@
+"""Feature tables: what is known of each entity under its key, now and at any time before."""

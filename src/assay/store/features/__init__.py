@@ -1,0 +1,1 @@
+"""What is kept of entities: their features, with all that they were before."""

@@ -1,0 +1,1 @@
+"""Questions in the express lane, as they wait there and are answered."""

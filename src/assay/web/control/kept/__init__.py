@@ -1,0 +1,1 @@
+"""Routes about kept inputs: which there are, what was said of them."""

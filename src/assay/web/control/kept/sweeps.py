@@ -1,0 +1,104 @@
+"""`/v1/sweeps`: how far each version is with the kept items, and a sweep that is wanted now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from assay.app import Assay
+from assay.app.items.asking import sweep_now
+from assay.app.items.progress import State, states
+from assay.clock import iso
+from assay.domain.items.collection import Items
+from assay.domain.items.score import Sweep
+from assay.web.control.described import answers
+from assay.web.control.jobs import accepted
+from assay.web.control.parameters import Parameters
+from assay.web.control.records import json_response
+from assay.web.tasks.told import job_json, sentence
+from assay.web.uploads import BY
+
+router = APIRouter(tags=["items"])
+MODEL: dict[str, Any] = {
+    "parameters": [
+        {"name": "model", "in": "query", "description": "this model only", "schema": {"type": "string"}}
+    ]
+}  # fmt: skip
+
+
+@router.get("/v1/sweeps", **answers("Sweep", many="list"))
+async def sweeps(request: Request) -> Response:
+    """How far each answering version is with each collection, why it is no further, and when it will be done."""
+    Parameters(request)
+    assay: Assay = request.app.state.assay
+    return json_response({"results": await run_in_threadpool(_all, assay, list(assay.application.items().values()))})
+
+
+@router.get("/v1/sweeps/{collection}", **answers("Sweep", many="list"))
+async def sweep(request: Request, collection: str) -> Response:
+    """How far each answering version is with one collection."""
+    Parameters(request)
+    assay: Assay = request.app.state.assay
+    found = await run_in_threadpool(assay.application.collection, collection)
+    return json_response({"results": await run_in_threadpool(_all, assay, [found])})
+
+
+@router.post("/v1/sweeps/{collection}", openapi_extra=MODEL, **answers("Job", 202))
+async def order(request: Request, collection: str) -> Response:
+    """Has the items scored now that are not, failing ones included: 202 with the job, of several models in `jobs`."""
+    told = Parameters(request, "model")
+    assay: Assay = request.app.state.assay
+    found = await run_in_threadpool(assay.application.collection, collection)
+    jobs = await run_in_threadpool(sweep_now, assay, found, told.text("model"), BY)
+    if len(jobs) == 1:
+        return accepted(jobs[0])
+    response = accepted(jobs[0])
+    body: dict[str, Any] = msgspec.json.decode(response.body)
+    made = msgspec.json.encode(body | {"jobs": [job_json(one) for one in jobs]})
+    headers = {name: response.headers[name] for name in ("cache-control", "location", "retry-after")}
+    return Response(made, 202, headers, "application/json")
+
+
+def _all(assay: Assay, collections: list[Items]) -> list[dict[str, Any]]:
+    return [state_json(one) for collection in collections for one in states(assay, collection)]
+
+
+def state_json(found: State) -> dict[str, Any]:
+    """A version's state for people and programs."""
+    sweep, job = found.sweep, found.job
+    return {
+        "collection": found.collection, "model": found.model, "version": found.version, "run": found.run,
+        "decision": found.decision, "stands": found.stands, "state": _word(found), "wanted": found.wanted,
+        "scored": found.scored, "left": found.left, "failing": found.failing,
+        "reasons": [msgspec.structs.asdict(one) | {"error": sentence(one.code, one.error)} for one in found.reasons],
+        "resting": _resting(sweep), "began_at": _moment(sweep.at if sweep else None),
+        "finished_at": _moment(sweep.finished_at if sweep and not found.left else None),
+        "model_s": sweep.took_us / 1e6 if sweep else 0.0, "spent_s": sweep.spent_us / 1e6 if sweep else 0.0,
+        "rate": found.rate, "expected_at": _moment(found.expected_at), "job": job_json(job) if job else None,
+    }  # fmt: skip
+
+
+def _word(found: State) -> str:
+    """What is going on, in a word."""
+    if found.left and found.job is not None and found.job.state == "running":
+        return "scoring"
+    if found.left and found.sweep is not None and found.sweep.attempts:
+        return "resting"
+    return "waiting" if found.left else "failing" if found.failing else "finished"
+
+
+def _resting(sweep: Sweep | None) -> dict[str, Any] | None:
+    """Why the version itself could not be asked, and until when it is left alone."""
+    if sweep is None or not sweep.attempts:
+        return None
+    return {
+        "code": sweep.code, "error": sentence(sweep.code, sweep.error), "attempts": sweep.attempts,
+        "retry_at": iso(sweep.retry_at),
+    }  # fmt: skip
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else iso(at)

@@ -1,0 +1,1 @@
+"""How an application's own routes look entities up."""

@@ -1,0 +1,1 @@
+"""Bytes of kept inputs on their way in and out, streamed."""

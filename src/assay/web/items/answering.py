@@ -1,0 +1,48 @@
+"""How an application's own routes reach a collection: the same verbs as the canonical routes have."""
+
+from __future__ import annotations
+
+import asyncio
+
+from assay.app.items.deleting import Deleting
+from assay.app.items.progress import progress
+from assay.app.items.reading import readings
+from assay.domain.items.collection import Items, Wanted
+from assay.domain.items.item import Item
+from assay.domain.items.reading import Progress, Reading
+from assay.errors import ParameterInvalid
+from assay.store.paging import MAX_LIMIT
+from assay.web.process import Process
+from assay.web.uploads import BY
+
+
+class ServedItems:
+    """One served collection, as `Items.names`, `.get`, `.scores`, `.delete` and `.sweep` reach it."""
+
+    def __init__(self, process: Process, collection: Items) -> None:
+        self._assay = process.assay
+        self._collection = collection
+        self._name = collection.name
+
+    async def names(self, limit: int, after: str) -> list[str]:
+        """Names of items, sorted."""
+        if not 1 <= limit <= MAX_LIMIT:
+            raise ParameterInvalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
+        found = await asyncio.to_thread(self._assay.items.page, self._name, limit=limit, after=after)
+        return [one.name for one in found]
+
+    async def get(self, name: str) -> Item:
+        """One item."""
+        return await asyncio.to_thread(self._assay.items.find, self._name, name)
+
+    async def delete(self, name: str) -> None:
+        """Deletes one item."""
+        await asyncio.to_thread(Deleting(self._assay).delete, self._name, name, BY)
+
+    async def scores(self, name: str, wanted: Wanted) -> list[Reading]:
+        """What stands of one item, or what is asked for."""
+        return await asyncio.to_thread(readings, self._assay, self._collection, name, wanted)
+
+    async def sweep(self) -> list[Progress]:
+        """How far each version is."""
+        return await asyncio.to_thread(progress, self._assay, self._collection)
