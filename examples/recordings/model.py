@@ -37,3 +37,12 @@ if find_spec("torch"):  # pip install 'assay[torch]'; what it learnt is asked wi
         from assay.recipes.audio import convolutional
 
         return convolutional(Recording.assay_fields["audio"], seed=42)
+
+
+@phrases.recipe(by_name=True)
+def inference() -> Any:
+    """Asks the inference module beside this file, which must be running: python inference.py."""
+    from assay.recipes.remote import remote
+
+    asked = "http://127.0.0.1:8010/api/detect/{label}/{audio}?min_confidence=0"
+    return remote(asked, response={"label": "phrase"})

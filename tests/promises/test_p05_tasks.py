@@ -14,9 +14,9 @@ import pytest
 
 from tests.promises.checker import rows
 from tests.promises.conftest import Tally
-from tests.promises.ledger import Ledger
+from tests.promises.ledger import Asked, Ledger
 from tests.promises.servers import STONE, Server, serving, start
-from tests.promises.test_p05_safe_retries import PATH, Asked, retrying
+from tests.promises.test_p05_safe_retries import PATH, retrying
 
 KEYS = {"pr": 40, "nightly": 2_000}
 TIMES = 4

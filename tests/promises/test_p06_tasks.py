@@ -165,6 +165,7 @@ def test_a_task_that_ends_its_predictor_is_begun_three_times_and_harms_no_other(
     assay = assay_of(home, ZOO)
     try:
         (poison,) = accept(assay.database, zoos.beast("hang"))
+        others: list[str] = []
         for attempt in range(1, 4):
             with zoos.predictors(home, model_timeout_s=600):
                 zoos.until(lambda attempt=attempt: assay.jobs.find(poison).attempts == attempt)  # type: ignore[misc]  # its default

@@ -15,9 +15,8 @@ from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered
 from assay.serving.similar import similar
 from assay.store.record.recorder import Entry
-from assay.web.asks.own import PlainAsk, explained, named
+from assay.web.asks.own import PlainAsk, asker, explained, named
 from assay.web.features.lookups import question_about
-from assay.web.predictions import subject_of_body
 from assay.web.process import Process, asked_in
 
 
@@ -57,8 +56,7 @@ class ServedModel:
         Raises NothingReleased or BadSubject.
         """
         served = await self._process.served(self._model)
-        who = named(subject)
-        return served.pick(lambda: who or subject_of_body(question))
+        return served.pick(asker(subject, question))
 
     async def answer_by(self, version: LoadedVersion, questions: list[Any]) -> Answered:
         """The answers to some questions, in their order, by this version; whoever gives them on calls `keep` first."""

@@ -11,7 +11,7 @@ from assay.serving.engines.compile import compile_pipeline, prove
 from assay.store.files.formats import dump_pipeline, load_pipeline
 from tests.recipes.audio.spoken import CONTRACT, windows
 
-TO_LEARN, TO_ASK = windows(240, 1), windows(120, 2)
+TO_LEARN, TO_ASK = windows(180, 1), windows(100, 2)
 
 
 def check_network(fitted: Any, again: Any, other: Any) -> None:

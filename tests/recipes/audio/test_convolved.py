@@ -18,11 +18,25 @@ from tests.recipes.audio.spoken import FIELD
 
 ASKED = """
 import sys
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
+sys.meta_path.insert(0, Absent())
 import numpy as np
 from assay.store.files.formats import load_pipeline
 made = load_pipeline(open(sys.argv[1], "rb").read(), ())
 np.save(sys.argv[2], made.predict_proba(np.load(sys.argv[3])))
 assert "torch" not in sys.modules
+from assay.recipes.audio import Convolutional
+try:
+    Convolutional().fit(np.load(sys.argv[3]), np.ones((1, 1)))
+except ModuleNotFoundError as missing:
+    print(missing)
 """
 
 
@@ -40,11 +54,14 @@ def test_without_the_framework_it_says_what_to_install() -> None:
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 def test_it_learns_is_stored_and_is_drawn_and_asked_without_the_framework(tmp_path: Path) -> None:
-    small = {"width": 24, "passes": 10}
+    small = {"width": 24, "passes": 8}
     fitted, again, other = (convolutional(FIELD, seed=seed, **small).fit(*TO_LEARN) for seed in (1, 1, 2))
     check_network(fitted, again, other)
     (tmp_path / "kept").write_bytes(dump_pipeline(fitted, ()))
     np.save(tmp_path / "asked.npy", TO_ASK[0])
     files = [str(tmp_path / name) for name in ("kept", "told.npy", "asked.npy")]
-    subprocess.run([sys.executable, "-c", ASKED, *files], check=True, timeout=120)
+    said = subprocess.run(
+        [sys.executable, "-c", ASKED, *files], check=True, timeout=120, capture_output=True, text=True
+    ).stdout
+    assert said.strip() == INSTALL
     assert np.array_equal(np.load(tmp_path / "told.npy"), fitted.predict_proba(TO_ASK[0]))

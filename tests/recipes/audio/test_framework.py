@@ -43,7 +43,9 @@ def test_what_is_folded_answers_as_what_was_trained() -> None:
             layer.bias.data.copy_(torch.from_numpy(draw.normal(0, 0.3, count)))
     net.eval()
     made = Convolutional(width=8)
-    made.weights_ = framework._arrays(net)
+    made.weights_, made.labels_ = framework._arrays(net), 3
     heard = SPECTRUM.transform(HEARD[:4])[:, None]
     trained = net(torch.from_numpy(heard)).detach().numpy()
-    assert made.moments(Arrays(), heard) == pytest.approx(trained, abs=1e-4)
+    told = made.moments(Arrays(), heard)
+    assert told.shape == (4, 16, 1, SPECTRUM.frames // 2)
+    assert told[:, :3] == pytest.approx(trained, abs=1e-4)

@@ -10,7 +10,7 @@ from assay.errors import BadSubject
 from assay.serving.draw import Picked
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import answer
-from assay.web.asks.own import PlainAsk, explained, named
+from assay.web.asks.own import PlainAsk, asker, explained, named
 from assay.web.process import Conversation, asked_in
 from assay.web.requests import Request
 from tests import standins, tiny
@@ -39,6 +39,11 @@ def test_a_bad_subject_is_refused_whoever_says_it(told: str) -> None:
             named(None)
     finally:
         asked_in.reset(marked)
+
+
+def test_where_nobody_says_who_asks_it_is_the_question() -> None:
+    assert asker(None, b"{}")() == "{}"
+    assert asker("user 7", b"{}")() == "user 7"
 
 
 def test_answers_are_kept_for_the_caller() -> None:

@@ -55,7 +55,9 @@ class Convolutional(Spotter):
         sounds = on.pool(_filtered(on, shapes, self.weights_, "sounds"), (2, 1))
         phones = _filtered(on, sounds, self.weights_, "phones")
         words = _filtered(on, phones, self.weights_, "words")
-        return _conv(on, words, self.weights_, "out")
+        more = self.places - self.labels_
+        filters = np.pad(self.weights_["out"], ((0, more), (0, 0), (0, 0), (0, 0)))
+        return _conv(on, words, {"out": filters, "out_bias": np.pad(self.weights_["out_bias"], (0, more))}, "out")
 
 
 def convolutional(field: Field, **told: Any) -> Convolutional:

@@ -59,10 +59,12 @@ class Layers(Spotter):
         return self
 
     def moments(self, on: Operations[ValueT], heard: ValueT) -> ValueT:
-        return _network(on, heard, self.weights_)
-
-    def odds(self, on: Operations[ValueT], sure: ValueT) -> ValueT:
-        return on.each("Log", on.over(on.scaled(sure, 1.0, LEAST), on.scaled(sure, -1.0, 1 + LEAST)))
+        shares = _network(on, heard, self.weights_)
+        mine = np.zeros((self.places, self.labels_ + 1, 1, 1), np.float32)
+        mine[np.arange(self.labels_), np.arange(self.labels_)] = 1
+        # the others are added up: 1 less a share that is nearly 1 would have no digits left
+        share, others = (on.scaled(on.conv(shares, kept), 1.0, LEAST) for kept in (mine, 1 - mine))
+        return on.each("Log", on.over(share, others))
 
 
 def layers(field: Field, **told: Any) -> Layers:
@@ -71,11 +73,10 @@ def layers(field: Field, **told: Any) -> Layers:
 
 
 def _network(on: Operations[ValueT], heard: ValueT, weights: dict[str, Floats]) -> ValueT:
-    """[n, labels, 1, moments]: the share of each label; the last share, of there being no word's middle, is left out."""
+    """[n, labels + 1, 1, moments]: the share of each label, and that of there being no word's middle."""
     around = on.pad(_halved(on, heard), (0, REACH, 0, REACH), EMPTY)
     hidden = on.each("Relu", on.conv(around, weights["hidden"], weights["hidden_bias"]))
-    shares = on.shares(on.conv(hidden, weights["out"], weights["out_bias"]))
-    return on.cut(shares, 1, 0, len(weights["out_bias"]) - 1)
+    return on.shares(on.conv(hidden, weights["out"], weights["out_bias"]))
 
 
 def _halved(on: Operations[ValueT], heard: ValueT) -> ValueT:

@@ -39,13 +39,15 @@ class Spotter(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no
         """What the network hears."""
         return Spectrum(rate=self.rate, margin_s=self.margin_s)
 
-    def moments(self, on: Operations[ValueT], heard: ValueT) -> ValueT:
-        """[n, labels, 1, moments] of a spectrum [n, 1, bands, frames]: how sure the network is at each moment."""
-        raise NotImplementedError
+    @property
+    def places(self) -> int:
+        """More places than labels, so that the runtime computes a row alike in every batch (see ABREAST)."""
+        return -(-self.labels_ // ABREAST) * ABREAST
 
-    def odds(self, on: Operations[ValueT], sure: ValueT) -> ValueT:
-        """The logarithm of the odds, before it is scaled, of what `moments` tells; the same unless said otherwise."""
-        return sure
+    def moments(self, on: Operations[ValueT], heard: ValueT) -> ValueT:
+        """[n, places, 1, moments] of a spectrum [n, 1, bands, frames]: the odds of each label at each moment, before they
+        are scaled, on a logarithmic scale. The labels come first; what is in the other places does not count."""
+        raise NotImplementedError
 
     def predict_proba(self, X: Any) -> Floats:
         """float32 [n, labels]: the confidence of each label in each window float32 [n, samples]."""
@@ -62,12 +64,9 @@ class Spotter(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no
 
     def _draw(self, on: Operations[ValueT], given: ValueT) -> ValueT:
         moments = self.moments(on, self.spectrum.draw(on, given))
-        # more places than labels: a row that the runtime computes alike in every batch, see ABREAST
-        places = np.zeros((-(-self.labels_ // ABREAST) * ABREAST, self.labels_, 1, 1), np.float32)
-        places[np.arange(self.labels_), np.arange(self.labels_)] = 1
         *factors, addend = self.weights_["scale"].tolist()
         sums = [
-            on.scaled(self.odds(on, on.conv(on.highest(on.cut(moments, 3, *part), 3), places)), factor, 0.0)
+            on.scaled(on.highest(on.cut(moments, 3, *part), 3), factor, 0.0)
             for part, factor in zip(parts(self.spectrum, self.spectrum.frames // 2), factors, strict=True)
         ]
         return on.each("Sigmoid", on.scaled(reduce(on.plus, sums), 1.0, addend))
@@ -78,11 +77,10 @@ class Spotter(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no
         self.weights_["scale"] = calibrated(sure, np.concatenate([truth] * len(heard)))
 
     def _surest(self, heard: Floats) -> Floats:
-        """float32 [n, labels, parts]: the odds of each part's surest moment, of spectra [n, bands, frames]."""
+        """float32 [n, labels, parts]: the odds at the surest moment of each part, of spectra [n, bands, frames]."""
         found = [self.moments(Arrays(), heard[at : at + AT_ONCE, None]) for at in range(0, len(heard), AT_ONCE)]
-        told = np.concatenate(found)
-        surest = [Arrays().highest(Arrays().cut(told, 3, *part), 3) for part in parts(self.spectrum, told.shape[3])]
-        return np.concatenate([self.odds(Arrays(), one) for one in surest], axis=3)[:, :, 0]
+        told = np.concatenate(found)[:, : self.labels_, 0]
+        return np.stack([told[:, :, slice(*part)].max(axis=2) for part in parts(self.spectrum, told.shape[2])], axis=2)
 
 
 def powers(spectrum: Spectrum, windows: Floats) -> Floats:

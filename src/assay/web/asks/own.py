@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from assay.clock import new_ids, now_us, ticks_us
@@ -12,6 +13,7 @@ from assay.serving.draw import Picked
 from assay.serving.explain import explain
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered
+from assay.web.predictions import subject_of_body
 from assay.web.process import asked_in
 
 
@@ -37,6 +39,12 @@ def named(subject: str | None) -> str | None:
         return subject_of(subject)
     conversation = asked_in.get()
     return conversation.subject() if conversation is not None else None
+
+
+def asker(subject: str | None, question: bytes) -> Callable[[], str]:
+    """The same for `Served.pick`, and the question itself where nobody says it; raises BadSubject."""
+    who = named(subject)
+    return lambda: who or subject_of_body(question)
 
 
 def explained(version: LoadedVersion, question: Any) -> tuple[Answered, float, float, tuple[Part, ...]]:
