@@ -16,6 +16,7 @@ from assay.app import Assay
 from assay.app.guarding import BY, watch
 from assay.clock import new_id, now_us
 from assay.domain.model import Model
+from assay.domain.releases.rollout import Arm
 from assay.domain.releases.verdict import Verdict
 from assay.errors import VersionRejected
 from assay.releasing.prove import body_of
@@ -103,6 +104,22 @@ def test_a_version_whose_answers_are_doubled_is_rolled_back_with_the_reason(assa
     assert verdict.evidence["since"]["values"]["0.5"] > 1.7 * verdict.evidence["before"]["values"]["0.5"]
     assert look(assay) == []
     assert rules(assay) == tiny.LINEAR
+
+
+def test_an_experiment_is_no_switch_and_a_winner_is_one(assay: Assay) -> None:
+    arms = (Arm(version=tiny.LINEAR, share=0.5), Arm(version=tiny.ROUGH, share=0.5))
+    at = now_us() - 100 * S
+    assay.rollouts.append(rows.rollout(tiny.LINEAR, at=at, experiment="checkout", arms=arms))
+    answered(assay, tiny.LINEAR, prices(300), at=at + S)
+    answered(assay, tiny.ROUGH, 2 * prices(300, seed=1), at=at + S)
+    assert look(assay) == [], "the same version rules"
+    assay.rollouts.append(rows.rollout(tiny.LINEAR, at=at + 2 * S, experiment="checkout", arms=arms[::-1]))
+    assert look(assay) == []
+    at = switched(assay, age_s=20)
+    answered(assay, tiny.ROUGH, 2 * prices(300, seed=2), at=at + S)
+    (verdict,) = look(assay)
+    assert (verdict.outcome, verdict.version, verdict.against) == ("failed", tiny.ROUGH, tiny.LINEAR)
+    assert (rules(assay), assay.ruling("stone").experiment) == (tiny.LINEAR, None)
 
 
 def test_what_a_proof_asks_over_and_over_says_nothing(assay: Assay) -> None:

@@ -8,7 +8,9 @@ from assay.errors import EntityKeyInvalid, EntityNotFound, EntityOutdated, Featu
 def test_the_sentences_name_table_and_key() -> None:
     assert str(FeaturesNotFound("shops")) == "There is no feature table named 'shops'."
     assert str(EntityNotFound("shops", "s1")) == "The feature table 'shops' has no entity 's1'."
-    assert str(EntityOutdated("shops", "s1", "no size")).startswith("What 'shops' keeps of 's1' cannot be asked (no size)")
+    assert str(EntityOutdated("shops", "s1", "no size")).startswith(
+        "What 'shops' keeps of 's1' cannot be asked (no size)"
+    )
     assert EntityKeyInvalid("id", "must be a UUID").faults[0].pointer == "id"
 
 

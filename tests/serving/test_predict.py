@@ -100,7 +100,8 @@ def test_labels_are_answered_with_a_confidence_each() -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [[[0.5, 0.5]], [[0.5, 0.5, 1.5]], [[0.5, -0.1, 0.5]], [[0.5, math.nan, 0.5]], [0.5, 0.5, 0.5], [[0.5] * 3] * 2]
+    "answers",
+    [[[0.5, 0.5]], [[0.5, 0.5, 1.5]], [[0.5, -0.1, 0.5]], [[0.5, math.nan, 0.5]], [0.5, 0.5, 0.5], [[0.5] * 3] * 2],
 )
 def test_confidences_that_are_none_or_too_few_are_refused(answers: Any) -> None:
     loaded = standins.version(lambda _: answers, contract=WORDS)
@@ -144,7 +145,8 @@ def test_both_engines_hear_the_same_and_a_restart_changes_nothing(tmp_path: Path
         digest = pl.read_parquet(io.BytesIO(assay.artifacts.get(dataset)))["audio"][0]
         asked = [{"audio": digest}]
         drawn, again, plain = (
-            assay.loader.load(assay.versions.find("notes", number)) for number in (heard.DRAWN, heard.DRAWN, heard.PLAIN)
+            assay.loader.load(assay.versions.find("notes", number))
+            for number in (heard.DRAWN, heard.DRAWN, heard.PLAIN)
         )
         first, second, third = (
             confidences(one, [one.reader.take(question) for question in asked])[0] for one in (drawn, again, plain)

@@ -159,7 +159,9 @@ class Model(Generic[QuestionT]):
         served = self._served()
         if isinstance(entity, str):
             if self.features is None:
-                raise ApplicationInvalid(f"The model {self.name!r} has no feature table to look {entity[:128]!r} up in.")
+                raise ApplicationInvalid(
+                    f"The model {self.name!r} has no feature table to look {entity[:128]!r} up in."
+                )
             entity = await self.features.find(entity)
         return await served.predict_for(entity, subject=subject)
 

@@ -1,1 +1,1 @@
-"""Is a version still what it should be? The control set is held against it before it answers and again and again after."""
+"""Holds versions against the control set before they answer, and again and again after."""

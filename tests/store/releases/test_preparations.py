@@ -58,3 +58,11 @@ def test_it_is_settled_once(database: Database) -> None:
         assert not settle(connection, made.id, "aborted", "too late")
     preparations.abort(made.id, "also too late")
     assert preparations.open() == []
+
+
+def test_several_versions_are_prepared_together(database: Database) -> None:
+    preparations = Preparations(database)
+    one = preparations.propose("stone", 2, by="me", who=ME, left=never)
+    other = preparations.propose("glass", 2, by="me", who=ME, left=never, versions=(2, 5, 7))
+    assert [found.wanted for found in preparations.open()] == [(2,), (2, 5, 7)]
+    assert preparations.open() == [one, other]

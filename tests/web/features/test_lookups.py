@@ -87,7 +87,7 @@ def test_a_store_that_is_away_fails_those_who_wait_and_no_others(tmp_path: Path,
         lookups = Lookups(server.process)
         with pytest.raises(EntityNotFound):
             await lookups.find("shops", "nobody")
-        good, lookups.store = lookups.store, Broken()  # type: ignore[assignment]
+        good, lookups.store = lookups.store, Broken()  # type: ignore[assignment]  # a store that is away
         found = await asyncio.gather(*(lookups.find("shops", "s1") for _ in range(3)), return_exceptions=True)
         assert [type(one) for one in found] == [StoreUnavailable] * 3
         lookups.store = good

@@ -76,7 +76,9 @@ class SqliteWriter:
             _insert(execute, EXCHANGE_INSERTS, [row for row in asked if len(row) != PLAIN])
             _insert(execute, PLAIN_PREDICTION_INSERTS, [row for row in answered if len(row) == PLAIN_PREDICTION])
             _insert(
-                execute, PREDICTION_INSERTS, [predictions.whole(row) for row in answered if len(row) != PLAIN_PREDICTION]
+                execute,
+                PREDICTION_INSERTS,
+                [predictions.whole(row) for row in answered if len(row) != PLAIN_PREDICTION],
             )
             if queued:
                 _insert(execute, TASK_INSERTS, queued)

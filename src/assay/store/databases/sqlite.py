@@ -76,7 +76,7 @@ class Sqlite(Database):
         if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
             raise StoreUnavailable("Another thread of this process has been writing for too long.")
         try:
-            self._lock()
+            _lock(self._lock_file)
             try:
                 self.confirm()
                 yield
@@ -84,20 +84,6 @@ class Sqlite(Database):
                 fcntl.flock(self._lock_file, fcntl.LOCK_UN)
         finally:
             self._turn.release()
-
-    def _lock(self) -> None:
-        until = ticks_us() + int(BUSY_TIMEOUT_S * 1e6)
-        while True:
-            try:
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if ticks_us() > until:
-                    raise StoreUnavailable("Another process has held the store's lock for too long.") from None
-                time.sleep(LOCK_LOOK_S)
-            except OSError as failed:
-                raise StoreUnavailable(f"The store's lock file failed: {failed.strerror}.") from failed
-            else:
-                return
 
     def confirm(self) -> None:
         """Raises StoreUnavailable where the files at hand are not those that we have open: they were moved or deleted."""
@@ -175,3 +161,18 @@ def _begin(connection: Connection) -> None:
 
 def _translating() -> AbstractContextManager[None]:
     return translating(lambda failed: f"The store failed: {getattr(failed, 'orig', failed)}.", sqlite.Error)
+
+
+def _lock(file: int) -> None:
+    until = ticks_us() + int(BUSY_TIMEOUT_S * 1e6)
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if ticks_us() > until:
+                raise StoreUnavailable("Another process has held the store's lock for too long.") from None
+            time.sleep(LOCK_LOOK_S)
+        except OSError as failed:
+            raise StoreUnavailable(f"The store's lock file failed: {failed.strerror}.") from failed
+        else:
+            return

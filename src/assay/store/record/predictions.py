@@ -52,7 +52,9 @@ predictions = Table(
 )  # fmt: skip
 
 COLUMNS: tuple[str, ...] = tuple(predictions.columns.keys())
-PLAIN_COLUMNS: tuple[str, ...] = COLUMNS[: COLUMNS.index("experiment")]  # of an answer in no experiment and about no entity
+PLAIN_COLUMNS: tuple[str, ...] = COLUMNS[
+    : COLUMNS.index("experiment")
+]  # of an answer in no experiment and about no entity
 BATCH = 1_000
 VERSION = (predictions.c.model, predictions.c.version, predictions.c.role)  # in this order in their index
 

@@ -190,7 +190,18 @@ def _index_the_queue() -> None:
 def _compare_texts_byte_by_byte() -> None:
     """As SQLite does, whatever language the database's other texts are sorted in."""
     found = sa.inspect(op.get_bind())
-    for table in ("items", "refusals", "holds", "scores", "standings", "failures", "sweeps", "shadows", "rollouts", "feature_rows"):
+    for table in (
+        "items",
+        "refusals",
+        "holds",
+        "scores",
+        "standings",
+        "failures",
+        "sweeps",
+        "shadows",
+        "rollouts",
+        "feature_rows",
+    ):
         for column in found.get_columns(table):
             if isinstance(column["type"], sa.String):
                 op.alter_column(table, column["name"], type_=sa.String(collation="C"))

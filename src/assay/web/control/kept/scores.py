@@ -10,14 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from assay.app.items import reading
 from assay.clock import iso
 from assay.domain.items.collection import Wanted
-from assay.domain.items.score import Failure, Score
+from assay.domain.items.score import Score
 from assay.errors import ParameterInvalid
 from assay.store.items.scores import Made
 from assay.store.paging import MAX_LIMIT, Window
 from assay.web.control.described import answers
+from assay.web.control.kept.told import failure_json
 from assay.web.control.parameters import Parameters
 from assay.web.control.records import page_response
-from assay.web.tasks.told import sentence
 
 router = APIRouter(tags=["items"])
 ALL = "all"
@@ -122,12 +122,4 @@ def made_json(found: Made, *, stands: bool) -> dict[str, Any]:
     return {
         "id": found.id, "item": found.item, "model": found.model, "version": found.version, "run": found.run,
         "scored_at": iso(found.at), "took_ms": found.took_us / 1000, "seconds": found.seconds, "stands": stands,
-    }  # fmt: skip
-
-
-def failure_json(found: Failure) -> dict[str, Any]:
-    """Why there is no set of a version, and when it is tried again."""
-    return {
-        "model": found.model, "version": found.version, "code": found.code, "error": sentence(found.code, found.error),
-        "attempts": found.attempts, "failed_at": iso(found.at), "retry_at": iso(found.retry_at),
     }  # fmt: skip

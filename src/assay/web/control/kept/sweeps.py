@@ -10,15 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.app import Assay
 from assay.app.items.asking import sweep_now
-from assay.app.items.progress import State, states
-from assay.clock import iso
+from assay.app.items.progress import states
 from assay.domain.items.collection import Items
-from assay.domain.items.score import Sweep
 from assay.web.control.described import answers
 from assay.web.control.jobs import accepted
+from assay.web.control.kept.told import state_json
 from assay.web.control.parameters import Parameters
 from assay.web.control.records import json_response
-from assay.web.tasks.told import job_json, sentence
+from assay.web.tasks.told import job_json
 from assay.web.uploads import BY
 
 router = APIRouter(tags=["items"])
@@ -64,41 +63,3 @@ async def order(request: Request, collection: str) -> Response:
 
 def _all(assay: Assay, collections: list[Items]) -> list[dict[str, Any]]:
     return [state_json(one) for collection in collections for one in states(assay, collection)]
-
-
-def state_json(found: State) -> dict[str, Any]:
-    """A version's state for people and programs."""
-    sweep, job = found.sweep, found.job
-    return {
-        "collection": found.collection, "model": found.model, "version": found.version, "run": found.run,
-        "decision": found.decision, "stands": found.stands, "state": _word(found), "wanted": found.wanted,
-        "scored": found.scored, "left": found.left, "failing": found.failing,
-        "reasons": [msgspec.structs.asdict(one) | {"error": sentence(one.code, one.error)} for one in found.reasons],
-        "resting": _resting(sweep), "began_at": _moment(sweep.at if sweep else None),
-        "finished_at": _moment(sweep.finished_at if sweep and not found.left else None),
-        "model_s": sweep.took_us / 1e6 if sweep else 0.0, "spent_s": sweep.spent_us / 1e6 if sweep else 0.0,
-        "rate": found.rate, "expected_at": _moment(found.expected_at), "job": job_json(job) if job else None,
-    }  # fmt: skip
-
-
-def _word(found: State) -> str:
-    """What is going on, in a word."""
-    if found.left and found.job is not None and found.job.state == "running":
-        return "scoring"
-    if found.left and found.sweep is not None and found.sweep.attempts:
-        return "resting"
-    return "waiting" if found.left else "failing" if found.failing else "finished"
-
-
-def _resting(sweep: Sweep | None) -> dict[str, Any] | None:
-    """Why the version itself could not be asked, and until when it is left alone."""
-    if sweep is None or not sweep.attempts:
-        return None
-    return {
-        "code": sweep.code, "error": sentence(sweep.code, sweep.error), "attempts": sweep.attempts,
-        "retry_at": iso(sweep.retry_at),
-    }  # fmt: skip
-
-
-def _moment(at: int | None) -> str | None:
-    return None if at is None else iso(at)
