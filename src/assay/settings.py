@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     max_waiting_rows: int = Field(
         100_000, ge=1, description="Most questions that wait for a model before new ones get 503."
     )
-    max_wait_s: float = Field(
+    longest_wait_s: float = Field(
         10.0, gt=0, description="How long a question may have to wait for a model that is slow before new ones get 503."
     )
     max_connections: int = Field(4096, ge=1, description="Most open connections of one process.")

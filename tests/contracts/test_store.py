@@ -85,6 +85,16 @@ class StoreContract:
             assert found is not None
             assert (found.value, bytes(found.question), bytes(found.answer)) == (value, made[5].encode(), b"[1,2]")
 
+    def test_answers_in_an_experiment_and_others_share_a_group(self, database: Database, recorder: Recorder) -> None:
+        plain, drawn = rows.prediction_values(), rows.prediction_values(experiment="checkout")
+        listening = rows.prediction_values(experiment="checkout", role="shadow", exchange="e" * 32)
+        recorder.record([entry := Entry(rows.exchange_values(), [drawn, plain, listening])])
+        assert entry.error is None
+        found = [Predictions(database).find(row[0]) for row in (plain, drawn, listening)]
+        assert [one and (one.experiment, one.role) for one in found] == [
+            (None, "answer"), ("checkout", "answer"), ("checkout", "shadow"),
+        ]  # fmt: skip
+
     def test_exchange_and_predictions_are_kept_together_or_not_at_all(
         self, database: Database, recorder: Recorder
     ) -> None:

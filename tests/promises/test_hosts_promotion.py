@@ -243,7 +243,7 @@ def test_a_decision_reaches_every_process_of_every_host_within_two_seconds(
     with town.operator() as assay, load(clients(town, town.hosts)) as asking:
         for mute in (False, True):
             if mute:  # nobody is told: everybody has to look
-                assay.database.tell = lambda _connection: None  # type: ignore[method-assign,assignment]  # the fault is planted
+                assay.database.tell = lambda _connection, *_: None  # type: ignore[method-assign]  # the fault is planted
             for flip in range(FLIPS[tier]):
                 decision, _ = town.change(2 - flip % 2, assay)
                 reached = town.until_switched(decision, town.hosts)

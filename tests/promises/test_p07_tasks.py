@@ -53,8 +53,8 @@ def overtaken(home: Path, unsafe: Sequence[str] = ()) -> tuple[int, str, str]:
             with predictors(home, unsafe=unsafe, lease_s=LEASE_S):
                 until(lambda: assay.jobs.find(id).ended)
                 first = assay.jobs.find(id).result["id"]
-            os.kill(zombie.pid, signal.SIGCONT)
             known = len(rows(home, "SELECT id FROM predictions WHERE exchange = ?", exchange))
+            os.kill(zombie.pid, signal.SIGCONT)
             if unsafe:
                 until(lambda: len(rows(home, "SELECT id FROM predictions WHERE exchange = ?", exchange)) > known)
             else:

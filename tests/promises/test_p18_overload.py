@@ -123,7 +123,7 @@ def unannounced(found: Flood) -> int:
 def test_ten_times_what_a_model_can_do_is_refused_in_words_and_forgotten_soon(
     home: Path, tier: str, tally: Callable[[str], Tally]
 ) -> None:
-    with serving(home, application=ZOO, told={"max_wait_s": WAIT_S, "model_timeout_s": 20}) as server:
+    with serving(home, application=ZOO, told={"longest_wait_s": WAIT_S, "model_timeout_s": 20}) as server:
         assert server.predict(ask(), model="zoo").status == 200
         before = resident_mb(server)
         found = asyncio.run(flood(server, SECONDS[tier], {}))
@@ -171,7 +171,7 @@ def test_no_more_tasks_are_accepted_than_may_wait_and_all_of_those_are_done(
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("server")
 def test_without_the_bounds_everything_is_taken_in(home: Path) -> None:
-    told: dict[str, Any] = {"max_queued_tasks": 1_000_000, "max_wait_s": 3600}
+    told: dict[str, Any] = {"max_queued_tasks": 1_000_000, "longest_wait_s": 3600}
     with serving(home, application=ZOO, told=told) as server:
         found = asyncio.run(flood(server, 2, {"Prefer": "respond-async"}))
     assert set(found.statuses) == {202}

@@ -76,12 +76,13 @@ def test_a_deed_harms_only_whoever_asks_for_it(server: Server, deed: str, tally:
     body = json.dumps(ask(deed)).encode()
     answer = server.ask("/v1/models/zoo/predict", body, headers={"Content-Type": "application/json"}, timeout_s=120)
     alive = server.ask("/livez").status
+    asked = len(neighbour.answers)
+    zoos.until(lambda: len(neighbour.answers) > asked + 2)  # also after the deed
     harmed = neighbour.stop()
     tally("P19").count(len(harmed) + (answer.status != status), len(neighbour.answers) + 1)
     assert (answer.status, answer.code) == (status, code)
     assert harmed == []
     assert alive == 200
-    assert neighbour.answers
     assert server.alive(), "a process of the server has ended"
 
 

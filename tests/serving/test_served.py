@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def test_only_an_experiment_asks_who_it_is(database: Sqlite) -> None:
             assert served.pick(never) == (ARMS[1], None)
             assert served.alone is ARMS[1]
         served.follow(EXPERIMENT, ARMS)
-        picked = {subject: served.pick(lambda subject=subject: subject) for subject in map(str, range(50))}
+        picked = {subject: served.pick(partial(str, subject)) for subject in map(str, range(50))}
         assert {one: each.version.number for one, each in picked.items()} == {
             one: EXPERIMENT.choose(one) for one in picked
         }

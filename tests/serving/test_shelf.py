@@ -29,7 +29,7 @@ class CountingLoader(Loader):
         self.loaded: list[int] = []
         self.meanwhile = meanwhile
 
-    def load(self, version: Version) -> LoadedVersion:
+    def load(self, version: Version, *, apart: bool = False) -> LoadedVersion:
         self.loaded.append(version.number)
         self.meanwhile(version)
         return standins.version(standins.times(version.number), number=version.number)

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-Answer: TypeAlias = float | dict[str, float | None] | dict[str, list[float | None]]
+# a number, or by label a confidence or one a second: float | dict[str, float | None] | dict[str, list[float | None]]
+Answer: TypeAlias = Any
 DECIMALS = 6  # of a confidence: a float32 tells no more
 _encode = msgspec.json.Encoder().encode
 

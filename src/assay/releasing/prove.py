@@ -129,7 +129,7 @@ class Prober:
 def _same(given: Answer, right: Answer) -> bool:
     if isinstance(given, float) and isinstance(right, float):
         return abs(given - right) <= TOLERANCE * max(1.0, abs(right))
-    return given == right
+    return bool(given == right)
 
 
 def _proof(seen: list[_Seen]) -> Proof:

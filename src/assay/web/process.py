@@ -158,7 +158,7 @@ class Process:
             model, self.assay.recorder, max_waiting_rows=settings.max_waiting_rows,
             record_first="answer-before-commit" not in settings.unsafe, sticky="no-sticky" not in settings.unsafe,
         )  # fmt: skip
-        served.lane.patience_us = int(settings.max_wait_s * 1e6)
+        served.lane.patience_us = int(settings.longest_wait_s * 1e6)
         self.shelf.add(served)
 
 

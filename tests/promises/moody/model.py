@@ -22,7 +22,7 @@ class Stone(assay.Input):
     carat: float = assay.Number(above=0, at_most=20, unit="ct", example=1.0)
 
 
-class Moody(RegressorMixin, BaseEstimator):
+class Moody(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """The mean price, until somebody asks about a heavy stone."""
 
     leaked: ClassVar[list[Any]] = []

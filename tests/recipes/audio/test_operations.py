@@ -51,7 +51,7 @@ def test_an_array_and_a_node_are_the_same(case: str) -> None:
     size = computed[0].size
 
     def flat(on: Any, given: str) -> str:
-        made: str = on._sheet.add("Reshape", CASES[case](on, given), on._sheet.integers(-1, size, 1, 1))
+        made: str = on.sheet.add("Reshape", CASES[case](on, given), on.sheet.integers(-1, size, 1, 1))
         return made
 
     graph = drawn("sound", 48, size, flat).SerializeToString()

@@ -62,7 +62,7 @@ def test_a_graph_hears_the_same_and_in_every_batch() -> None:
     assert size % ABREAST == 0
 
     def draw(on: Any, given: str) -> str:
-        made: str = on._sheet.add("Reshape", SPECTRUM.draw(on, given), on._sheet.integers(-1, size, 1, 1))
+        made: str = on.sheet.add("Reshape", SPECTRUM.draw(on, given), on.sheet.integers(-1, size, 1, 1))
         return made
 
     options = onnxruntime.SessionOptions()

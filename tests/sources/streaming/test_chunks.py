@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,8 @@ COUNT = 2 * CHUNK + 1
 def test_a_long_file_comes_in_parts(tmp_path: Path, ending: str) -> None:
     frame = pl.DataFrame({"id": [str(one) for one in range(COUNT)], "n": range(COUNT)})
     file = tmp_path / f"rows{ending}"
-    {".csv": frame.write_csv, ".parquet": frame.write_parquet, ".jsonl": frame.write_ndjson}[ending](file)
+    write: dict[str, Any] = {".csv": frame.write_csv, ".parquet": frame.write_parquet, ".jsonl": frame.write_ndjson}
+    write[ending](file)
     chunks = list(stream(str(file)))
     assert [len(one.rows) for one in chunks] == [CHUNK, CHUNK, 1]
     assert [str(row["n"]) for one in chunks for row in one.rows] == [str(one) for one in range(COUNT)]

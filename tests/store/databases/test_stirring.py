@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay.store.databases import stirring
+from assay.store.databases import library, stirring
 from assay.store.databases.sqlite import SOMETHING, Sqlite
 from assay.store.databases.stirring import Stirring
 from assay.store.record.recorder import Entry, Recorder
@@ -79,7 +79,7 @@ def test_a_connection_that_fails_is_made_again(sqlite: Sqlite, ear: Ear, monkeyp
     def connect() -> Any:
         tried.append(None)
         if len(tried) < 3:
-            raise stirring.sqlite.OperationalError("not now")
+            raise library.sqlite.OperationalError("not now")
         return sqlite.connect()
 
     made = Stirring(connect, ear)

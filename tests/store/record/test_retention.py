@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Table, func, insert, select
 
 from assay.clock import now_us
+from assay.domain.job import Job
 from assay.domain.outcome import Outcome
 from assay.store.database import Database
 from assay.store.databases import open_database
@@ -23,6 +24,7 @@ from assay.store.record.outcomes import Outcomes, outcomes
 from assay.store.record.predictions import predictions
 from assay.store.record.recorder import Entry, Recorder
 from assay.store.record.retention import DAY_US, Retention
+from assay.store.work.jobs import Jobs
 from tests import rows
 
 OLD, YOUNG = 1_200, 300
@@ -209,3 +211,28 @@ def test_one_that_is_killed_in_between_leaves_the_rest_to_the_next(aged: Databas
     assert finish(work) == {"exchanges": asked - YOUNG, "predictions": answered - YOUNG}
     assert left(again) == (YOUNG, YOUNG)
     again.close()
+
+
+def test_tasks_that_have_ended_go_with_the_record_and_no_other_job_does(database: Database) -> None:
+    old, young = now_us() - KEEP_US - DAY_US, now_us()
+    made = {}
+    for number, (verb, state, at) in enumerate(
+        (verb, state, at)
+        for verb in ("predict", "notify", "train")
+        for state in ("queued", "running", "succeeded", "failed", "canceled")
+        for at in (old, young)
+    ):
+        job = Job(id=id_at(at, number), at=at, verb=verb, model="stone", state=state)  # type: ignore[arg-type]  # one of them
+        made[job.id] = (verb, state, at)
+        Jobs(database).add(job)
+    work = Retention(database, KEEP_US)
+    work.begin()
+    while work.chunk():
+        pass
+    gone = {
+        told
+        for id, told in made.items()
+        if id not in {job.id for job in Jobs(database).page(Window(limit=100)).entries}
+    }
+    ended = ("succeeded", "failed", "canceled")
+    assert gone == {(verb, state, old) for verb in ("predict", "notify") for state in ended}

@@ -13,7 +13,7 @@ from assay.store.work.thinning import thin
 def test_only_the_newest_that_went_well_are_kept(database: Database) -> None:
     jobs = Jobs(database)
     made = [
-        jobs.add(Job(id=new_id(), at=now_us(), verb=verb, model=model, state=state))
+        jobs.add(Job(id=new_id(), at=now_us(), verb=verb, model=model, state=state))  # type: ignore[arg-type]  # words of a table
         for verb, model, state in [
             *[("shadow", "stone", "succeeded")] * 5, ("shadow", "stone", "failed"), ("shadow", "stone", "queued"),
             ("shadow", "other", "succeeded"), ("train", "stone", "succeeded"),

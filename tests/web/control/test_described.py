@@ -11,7 +11,7 @@ import pytest
 from assay.web.control.described import TAGS, answers, shape
 from tests.web.running import Running
 
-VERBS = frozenset(("get", "put", "post", "delete"))
+VERBS = frozenset(("get", "put", "post", "patch", "delete"))
 
 
 @pytest.fixture(scope="module")

@@ -61,17 +61,19 @@ def jobs(asked: Asked, *, id: str | None, act: str | None, log_only: bool, **tol
 
 @click.command(cls=Verb, short_help="Do jobs in the background.")
 @application
+@click.option("--tasks", is_flag=True, help="Answer tasks, many at a time, instead of doing the other jobs.")
 @home_option
-def work(asked: Asked) -> None:
+def work(asked: Asked, *, tasks: bool) -> None:
     """Do APP's jobs, one after the other, until Ctrl-C or SIGTERM; the one under way is then handed back.
 
     `assay serve` starts such workers by itself; more of them may run beside it. Structured logs go to standard error.
     """
+    from assay.app.tasks.predicting import work as answer
     from assay.app.working import work as run
     from assay.logs import configure_log
 
     configure_log()
-    click.get_current_context().exit(run(asked.app, asked.told, _until_told))
+    click.get_current_context().exit((answer if tasks else run)(asked.app, asked.told, _until_told))
 
 
 def _until_told(stop: Callable[[], None]) -> None:

@@ -49,6 +49,7 @@ class Sheet:
         return name
 
 
+@dataclass(frozen=True)
 class Drawing:
     """The operations as nodes on a sheet. Values are the names of what nodes compute.
 
@@ -56,50 +57,48 @@ class Drawing:
     batch.
     """
 
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
+    sheet: Sheet
 
     def conv(self, given: str, weights: Floats, bias: Floats | None = None, *, stride: int = 1) -> str:
-        sheet = self._sheet
-        more = [sheet.constant(weights)] + ([] if bias is None else [sheet.constant(bias)])
-        return sheet.add("Conv", given, *more, kernel_shape=list(weights.shape[2:]), strides=[1, stride])
+        more = [self.sheet.constant(weights)] + ([] if bias is None else [self.sheet.constant(bias)])
+        return self.sheet.add("Conv", given, *more, kernel_shape=list(weights.shape[2:]), strides=[1, stride])
 
     def pad(self, given: str, pads: Pads, filling: float) -> str:
         above, left, below, right = pads
-        places = self._sheet.integers(0, 0, above, left, 0, 0, below, right)
-        return self._sheet.add("Pad", given, places, self._sheet.number(filling))
+        places = self.sheet.integers(0, 0, above, left, 0, 0, below, right)
+        return self.sheet.add("Pad", given, places, self.sheet.number(filling))
 
     def turn(self, given: str) -> str:
-        return self._sheet.add("Transpose", given, perm=[0, 2, 1, 3])
+        return self.sheet.add("Transpose", given, perm=[0, 2, 1, 3])
 
     def cut(self, given: str, axis: int, begin: int, end: int) -> str:
-        return self._sheet.add("Slice", given, *(self._sheet.integers(one) for one in (begin, end, axis)))
+        return self.sheet.add("Slice", given, *(self.sheet.integers(one) for one in (begin, end, axis)))
 
     def highest(self, given: str, axis: int) -> str:
-        return self._sheet.add("ReduceMax", given, axes=[axis], keepdims=1)
+        return self.sheet.add("ReduceMax", given, axes=[axis], keepdims=1)
 
     def pool(self, given: str, size: tuple[int, int], *, mean: bool = False) -> str:
         kind = "AveragePool" if mean else "MaxPool"
-        return self._sheet.add(kind, given, kernel_shape=list(size), strides=list(size))
+        return self.sheet.add(kind, given, kernel_shape=list(size), strides=list(size))
 
     def times(self, given: str, by: str) -> str:
-        return self._sheet.add("Mul", given, by)
+        return self.sheet.add("Mul", given, by)
 
     def plus(self, given: str, more: str) -> str:
-        return self._sheet.add("Add", given, more)
+        return self.sheet.add("Add", given, more)
 
     def over(self, given: str, by: str) -> str:
-        return self._sheet.add("Div", given, by)
+        return self.sheet.add("Div", given, by)
 
     def scaled(self, given: str, factor: float, plus: float) -> str:
-        product = given if factor == 1 else self.times(given, self._sheet.number(factor))
-        return self._sheet.add("Add", product, self._sheet.number(plus))
+        product = given if factor == 1 else self.times(given, self.sheet.number(factor))
+        return self.sheet.add("Add", product, self.sheet.number(plus))
 
     def each(self, kind: Each, given: str) -> str:
-        return self._sheet.add(kind, given)
+        return self.sheet.add(kind, given)
 
     def shares(self, given: str) -> str:
-        return self._sheet.add("Softmax", given, axis=1)
+        return self.sheet.add("Softmax", given, axis=1)
 
 
 def drawn(asked: str, samples: int, labels: int, draw: Callable[[Drawing, str], str]) -> onnx.ModelProto:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, or_, select
 
 from assay.clock import ticks_us
+from assay.domain.given.task import TOGETHER
+from assay.domain.job import ENDED
 from assay.store.database import Database
 from assay.store.databases.checkpointing import checkpoint
 from assay.store.paging import LAST_ID, Span, first_id
 from assay.store.record.exchanges import exchanges
 from assay.store.record.outcomes import outcomes
 from assay.store.record.predictions import predictions
+from assay.store.work.queue import jobs
 
 DAY_US = 86_400_000_000
 # How much longer deleting may take than finding what is to be deleted: the rest, the disk's part above all, is nothing
@@ -38,7 +42,7 @@ class Old(NamedTuple):
 
 
 class Retention:
-    """Deletes old exchanges, predictions and outcomes, the oldest first.
+    """Deletes old exchanges, predictions, outcomes, and tasks that have ended with their notices, the oldest first.
 
     Any number may be at work, on any hosts: each chunk is decided in the one turn to write, so that nothing is deleted
     twice, and whoever sees that another is at work leaves it to that.
@@ -47,7 +51,9 @@ class Retention:
     def __init__(self, database: Database, keep_us: int) -> None:
         self._database = database
         self._keep_us = keep_us
+        over = (jobs.c.verb.in_(TOGETHER), jobs.c.state.in_(sorted(ENDED)))
         self._sweeps = [_Sweep(database, table) for table in (predictions, exchanges, outcomes)]
+        self._sweeps.append(_Sweep(database, jobs, over))
         self._left: list[_Sweep] = []
         self._old = Old("", "")
         self._chunks = 0
@@ -78,14 +84,15 @@ class Retention:
 
 
 class _Sweep:
-    """One table, a chunk at a time. It learns how large a chunk may be.
+    """One table, or the rows of it that are also so, a chunk at a time. It learns how large a chunk may be.
 
     `expected` is the id with which the next chunk will begin, unless somebody else is at work; None at the end.
     """
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, table: Table, also: Sequence[Any] = ()) -> None:
         self._database = database
         self._table = table
+        self._also = also
         self._size = SMALLEST
         self._since = ""
         self.expected: str | None = None
@@ -124,6 +131,6 @@ class _Sweep:
 
     def _where(self, old: Old, among: Span) -> list[Any]:
         ids = self._table.c.id
-        where = [ids >= among.low, ids < among.high]
+        where = [ids >= among.low, ids < among.high, *self._also]
         key = self._table.c.get("idempotency_key")
         return where if key is None else [*where, or_(key.is_(None), ids < old.keyed)]

@@ -54,6 +54,11 @@ GIVEN = {
     "description": "a number in the target's unit; of labels the confidence in each, of a recording one a second",
     "oneOf": [{"type": "number"}, {"type": "object"}],
 }
+PREFERABLE = (
+    ("Prefer", "`respond-async` to be answered later, `wait=5` to wait so many seconds for the answer"),
+    ("Webhook-URL", "who is told of the end, with `Prefer`"),
+    ("Idempotency-Key", "the same key with the same body is answered once"),
+)
 MOMENT = {"type": "string", "format": "date-time"}
 BYTES = {"description": 'text; `{"base64": …}` where it is none; null where there is none'}
 CLAUSE = re.compile(r"[:;.](?:\s|$)")
@@ -145,6 +150,19 @@ def components() -> dict[str, Any]:
     result = {"result": {"description": "what came of it, as its verb says it; null until then"}}
     job = SHAPES["Job"] | {"properties": SHAPES["Job"]["properties"] | result}
     return found | SHAPES | {"Job": job}
+
+
+def preferable(operation: dict[str, Any]) -> dict[str, Any]:
+    """The operation with what a client may prefer, and what it is then answered."""
+    headers = [
+        {"name": name, "in": "header", "description": said, "schema": {"type": "string"}} for name, said in PREFERABLE
+    ]
+    job = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
+    accepted = {"202": {"description": SAID[202], "content": job}}
+    return operation | {
+        "parameters": [*operation["parameters"], *headers],
+        "responses": operation["responses"] | accepted,
+    }
 
 
 def complete(made: dict[str, Any]) -> None:

@@ -93,9 +93,8 @@ def _model_paths(name: str, contract: Contract) -> dict[str, Any]:
     said = f"{_sought(contract)} One object gives one answer, a list gives answers in its order, all by one version."
     found: dict[str, Any] = {}
     for path, extra in ((f"/v1/models/{name}", []), (f"/v1/models/{name}/versions/{{number}}", [NUMBER])):
-        found[f"{path}/predict"] = {
-            "post": _operation(f"Predict {contract.target.name}", said, many, answers, example, extra)
-        }
+        predict = _operation(f"Predict {contract.target.name}", said, many, answers, example, extra)
+        found[f"{path}/predict"] = {"post": described.preferable(predict)}
         if not contract.target.labels:
             explained = {"$ref": "#/components/schemas/Explanation"}
             reasons = "The answer with its reasons: base + every contribution = prediction."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -51,11 +51,15 @@ class Changed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason = ""
 
 
-SCHEMAS = msgspec.json.schema_components((Wanted, Changed, ToldArm), ref_template="#/components/schemas/{name}")[1]
+SCHEMAS = msgspec.json.schema_components((Wanted, Changed), ref_template="#/{name}")[1]
 
 
-def _body(name: str) -> dict[str, object]:
-    return {"requestBody": {"content": {"application/json": {"schema": SCHEMAS[name]}}}}
+def _body(name: str) -> dict[str, Any]:
+    """A body as OpenAPI describes it, its arms in place: the document has no schema of what is only told."""
+    told = SCHEMAS[name]
+    arms = told["properties"]["arms"] | {"items": SCHEMAS[ToldArm.__name__]}
+    schema = told | {"properties": told["properties"] | {"arms": arms}}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
 @router.get("/v1/models/{name}/experiment", **answers("Experiment"))
