@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import bulk, databases, interests, items, latency, memory, serving, shadow, speech
+from bench import bulk, databases, interests, items, latency, memory, serving, shadow, speech, tasks
 from bench.install import place
 from bench.results import Figures, Table, append, conditions, show, write_page
 from bench.subject import Plan, Subject, bare, prepare
@@ -20,12 +20,12 @@ from bench.subject import Plan, Subject, bare, prepare
 MEASURES: dict[str, Callable[[Subject], Iterator[Figures]]] = {
     "serving": serving.measure, "bulk": bulk.measure, "latency": latency.measure, "memory": memory.measure,
     "databases": databases.measure, "items": items.measure,
-    "interests": interests.measure, "speech": speech.measure, "shadow": shadow.measure,
+    "interests": interests.measure, "speech": speech.measure, "shadow": shadow.measure, "tasks": tasks.measure,
 }  # fmt: skip
 TABLES: dict[str, Callable[[list[Figures]], list[Table]]] = {
     "serving": serving.tables, "bulk": bulk.tables, "latency": latency.tables, "memory": memory.tables,
     "databases": databases.tables, "items": items.tables,
-    "interests": interests.tables, "speech": speech.tables, "shadow": shadow.tables,
+    "interests": interests.tables, "speech": speech.tables, "shadow": shadow.tables, "tasks": tasks.tables,
 }  # fmt: skip
 PAGE = "page"
 OWN_MODEL = ("items", "interests", "speech")  # what needs no stones

@@ -28,7 +28,7 @@ def measure(subject: Subject) -> Iterator[Figures]:
     except PostgresMissing as missing:
         raise SystemExit(f"PostgreSQL {missing}") from missing
     try:
-        trained = _trained(subject, cluster)
+        trained = trained_in(subject, cluster)
         for number in range(1, subject.plan.rounds + 1):
             for server in _servers(subject):
                 for row in _one(server, subject, cluster, trained):
@@ -76,7 +76,7 @@ def _servers(subject: Subject) -> Iterator[Server]:
     )
 
 
-def _trained(subject: Subject, cluster: Cluster) -> str:
+def trained_in(subject: Subject, cluster: Cluster) -> str:
     """A database with the same version trained into it, of which each start gets a copy."""
     url = cluster.create()
     home = subject.folder / "boosted-postgresql"

@@ -97,6 +97,16 @@ def test_rows_without_silence_are_judged_by_their_labels(world: World) -> None:
     assert check.detail.startswith("tells no label from another: of two rows with labels")
 
 
+def test_a_row_without_a_label_is_not_as_bad_as_silence(world: World) -> None:
+    told = world.version(1)
+    quiet = np.flatnonzero(~world.truth.any(axis=1))
+    told[quiet, 0] = np.maximum(told[quiet, 0], 0.55)
+
+    assert not silence(world.evidence(told), {}).passed
+    rows = silence(replace(world.evidence(told), sound=False), {})
+    assert (rows.passed, rows.warned) == (True, True)
+
+
 def test_of_few_seconds_nothing_is_said() -> None:
     few = World.drawn(1, recordings=2, seconds=3)
     assert silence(few.evidence(worlds.speaking(few, 1)), {}).detail == "too few rows to say anything"

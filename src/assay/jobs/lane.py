@@ -56,13 +56,14 @@ class BatchLane(threading.Thread):
         while not self._means.stopping:
             self.woken.wait()
             self.woken.clear()
-            while not self._means.stopping and self._round():
-                pass
+            sure = True  # somebody has said that there is something
+            while not self._means.stopping and self._round(sure=sure):
+                sure = False
 
-    def _round(self) -> bool:
+    def _round(self, *, sure: bool) -> bool:
         """One batch; whether there may be more."""
         try:
-            batch = self._claim()
+            batch = self._claim(sure=sure)
         except StoreUnavailable as failed:
             self._unclaimed.failed(str(failed))
             time.sleep(AGAIN_S)
@@ -79,9 +80,9 @@ class BatchLane(threading.Thread):
         self._active_at = ticks_us()
         return True
 
-    def _claim(self) -> Batch | None:
+    def _claim(self, *, sure: bool) -> Batch | None:
         means = self._means
-        if not means.claiming.is_due(self._due):  # while nothing is nobody takes a turn to write
+        if not sure and not means.claiming.is_due(self._due):  # while nothing is nobody takes a turn to write
             return None
         return means.claiming.claim(means.worker, self._due, self._pace.rows, means.lease_s)
 

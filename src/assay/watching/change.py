@@ -13,7 +13,7 @@ from assay.measures.stability import between, noise
 from assay.watching.answers import Evidence
 
 RESAMPLES, FEWEST_RESAMPLES = 1000, 200
-CELLS = 2_000_000_000  # resamples times rows times labels that one comparison may cost: about a minute
+CELLS = 500_000_000  # resamples times rows times labels that one comparison may cost: some ten seconds
 TOLERATED = 0.02  # of average precision: two honest trainings on the same rows differ by as much
 FELL = 0.15  # of one label's average precision: it is told by far less well
 FELL_SURELY = 0.05  # that much of it at least, with the gate's confidence for all labels together

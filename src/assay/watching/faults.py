@@ -84,14 +84,14 @@ def silence(found: Evidence, swaps: dict[int, int]) -> Check:
     told, warned = [], False
     if quiet >= FEW:
         told.append(f"some label is told in {_percent(fires)} of {quiet:,} {found.rows} without any")
-        if fires > FIRES or (against < INVERTED and speaks.sum() >= FEW):
+        if (found.sound and fires > FIRES) or (against < INVERTED and speaks.sum() >= FEW):
             said = f"{told[0]}, and {_percent(against)} of the pairs with one that has a label are in the right order"
             return Check(
                 name="silence",
                 passed=False,
                 detail=f"fires on {'silence' if found.sound else 'rows without a label'}: {said}",
             )
-        warned = fires > FIRES_OFTEN
+        warned = fires > (FIRES_OFTEN if found.sound else FIRES)  # rows without a label are not silent, and labels many
     if np.isfinite(heard) and speaks.sum() >= FEW:
         pairs = f"of two {found.rows} with labels the right one has the higher confidence in {_percent(heard)} (chance: 50 %)"
         if heard < HEARD:

@@ -116,8 +116,7 @@ class Process:
 
     async def admit(self) -> None:
         """One task more, as `Backlog.admit` has it; raises Overloaded, StorageFull or StoreUnavailable."""
-        self.shelf.check_room()
-        await self.desk.backlog.admit()
+        await self.desk.admit(self.shelf.check_room)
 
     async def served(self, model: str) -> Served:
         """The served model; one that was trained since the start is served from now on. Raises ModelNotFound."""

@@ -83,9 +83,11 @@ class KeptItems:
 
     def page(self, collection: str, *, limit: int = 100, after: str = "", prefix: str = "") -> list[Item]:
         """At most so many live items, sorted by name, of those whose names come after `after` and begin with `prefix`."""
-        query = select(items).where(items.c.collection == collection, LIVE, items.c.name > after)
+        # one bound below: of two, SQLite begins at the first, however many names lie between
+        first = items.c.name >= prefix if prefix > after else items.c.name > after
+        query = select(items).where(items.c.collection == collection, LIVE, first)
         if prefix:
-            query = query.where(items.c.name >= prefix, items.c.name < prefix + LAST)
+            query = query.where(items.c.name < prefix + LAST)
         with self._database.reading() as connection:
             return [item_of(row) for row in connection.execute(query.order_by(items.c.name).limit(limit))]
 

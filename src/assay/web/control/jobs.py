@@ -16,6 +16,8 @@ from assay.web.process import Process
 from assay.web.tasks.preferring import LONGEST_WAIT_S
 from assay.web.tasks.told import ADDRESS, accepted_json, address_of, job_json
 
+__all__ = ["accepted", "job_json", "router"]  # the control plane's words for jobs, from one place
+
 router = APIRouter(tags=["jobs"])
 BY = "HTTP"
 WAITING: dict[str, Any] = {

@@ -16,6 +16,7 @@ from assay.store.work.tasks import Tasks
 MOST_LOOKS = 50_000
 FRESH_US, STALE_US = 250_000, 2_000_000
 LOOK_S = 0.25
+ROOM_US = 50_000  # the reserve of the disk lasts for longer
 SHORTEST_S, LONGEST_S = 0.003, 0.05
 LINGER_US = 10_000_000
 
@@ -81,6 +82,15 @@ class Desk:
         self._stirred = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._draining = draining
+        self._room_at = -ROOM_US
+
+    async def admit(self, check_room: Callable[[], None]) -> None:
+        """One task more, as `Backlog.admit` has it, where there is room on the disk; raises what `check_room` raises."""
+        now = ticks_us()
+        if now - self._room_at > ROOM_US:
+            check_room()
+            self._room_at = now
+        await self.backlog.admit()
 
     async def find(self, id: str) -> Job:
         """One job of any verb, of a task without its questions; raises JobNotFound."""
