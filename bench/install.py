@@ -18,7 +18,12 @@ NEEDS = {
         "psycopg[binary]==3.3.9",
     ),
     "celery": (
-        *MODEL, "celery==5.7.0", "redis==8.1.0", "packaging==26.4", "fastapi==0.165.0", "uvicorn[standard]==0.54.0",
+        *MODEL,
+        "celery==5.7.0",
+        "redis==8.1.0",
+        "packaging==26.4",
+        "fastapi==0.165.0",
+        "uvicorn[standard]==0.54.0",
     ),
     "mosec": (*MODEL, "mosec==0.9.8"),
     "bentoml": (*MODEL, "bentoml==1.4.39"),

@@ -19,7 +19,20 @@ from tests.promises.conftest import Tally
 from tests.promises.limits import documented, limit, tries
 from tests.promises.servers import APPLICATION, NOTE, STONE, Answer, Server, copy_of, start
 
-TRIALS = ("", "_audio", "_experiments", "_items", "_wire", "_held", "_kept", "_read", "_remote", "_sweeps", "_tasks", "_watching")
+TRIALS = (
+    "",
+    "_audio",
+    "_experiments",
+    "_items",
+    "_wire",
+    "_held",
+    "_kept",
+    "_read",
+    "_remote",
+    "_sweeps",
+    "_tasks",
+    "_watching",
+)
 STONES, NOTES = "/v1/models/stones/predict", "/v1/models/notes/predict"
 GOOD = json.dumps(STONE).encode()
 BODY, BATCH, ROWS = 80_000, 90_000, 20

@@ -12,10 +12,9 @@ from assay.clock import iso
 from assay.domain.items.collection import Wanted
 from assay.domain.items.score import Score
 from assay.errors import ParameterInvalid
-from assay.store.items.scores import Made
 from assay.store.paging import MAX_LIMIT, Window
 from assay.web.control.described import answers
-from assay.web.control.kept.told import failure_json
+from assay.web.control.kept.told import failure_json, made_json
 from assay.web.control.parameters import Parameters
 from assay.web.control.records import page_response
 
@@ -114,12 +113,4 @@ def set_json(found: Score, wanted: Wanted, decision: int | None) -> dict[str, An
         "model": found.model, "version": found.version, "run": found.run, "decision": decision,
         "scored_at": iso(found.at), "took_ms": found.took_us / 1000, "seconds": found.seconds, "labels": found.labels,
         "confidences": reading.confidences_of(found, wanted),
-    }  # fmt: skip
-
-
-def made_json(found: Made, *, stands: bool) -> dict[str, Any]:
-    """A set in brief; `stands` where readers are given it now."""
-    return {
-        "id": found.id, "item": found.item, "model": found.model, "version": found.version, "run": found.run,
-        "scored_at": iso(found.at), "took_ms": found.took_us / 1000, "seconds": found.seconds, "stands": stands,
     }  # fmt: skip

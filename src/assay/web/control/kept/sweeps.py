@@ -13,11 +13,10 @@ from assay.app.items.asking import sweep_now
 from assay.app.items.progress import states
 from assay.domain.items.collection import Items
 from assay.web.control.described import answers
-from assay.web.control.jobs import accepted, job_json
+from assay.web.control.jobs import BY, accepted, job_json
 from assay.web.control.kept.told import state_json
 from assay.web.control.parameters import Parameters
 from assay.web.control.records import json_response
-from assay.web.uploads import BY
 
 router = APIRouter(tags=["items"])
 MODEL: dict[str, Any] = {

@@ -9,6 +9,7 @@ import msgspec
 from assay.app.items.progress import State
 from assay.clock import iso
 from assay.domain.items.score import Failure, Sweep
+from assay.store.items.scores import Made
 from assay.web.tasks.told import job_json, sentence
 
 
@@ -55,4 +56,12 @@ def failure_json(found: Failure) -> dict[str, Any]:
     return {
         "model": found.model, "version": found.version, "code": found.code, "error": sentence(found.code, found.error),
         "attempts": found.attempts, "failed_at": iso(found.at), "retry_at": iso(found.retry_at),
+    }  # fmt: skip
+
+
+def made_json(found: Made, *, stands: bool) -> dict[str, Any]:
+    """A set in brief; `stands` where readers are given it now."""
+    return {
+        "id": found.id, "item": found.item, "model": found.model, "version": found.version, "run": found.run,
+        "scored_at": iso(found.at), "took_ms": found.took_us / 1000, "seconds": found.seconds, "stands": stands,
     }  # fmt: skip
