@@ -163,7 +163,6 @@ def _load(contender: Contender, up: Running, level: int, seconds: int) -> Figure
             f"The clients failed: {ran.stderr[-2000:]}\n{up.processes.log.read_text(errors='replace')[-2000:]}"
         )
     server, machine, client = up.processes.cpu_s() - server, machine_cpu_s() - machine, _client_cpu_s() - client
-    print(ran.stderr[:600], file=sys.stderr)
     found: dict[str, Any] = json.loads(ran.stdout)
     if found["wrong"]:
         raise SystemExit(f"{contender.server.name} answered {found['wrong']} tasks wrong.")

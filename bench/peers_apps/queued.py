@@ -50,9 +50,10 @@ def submit(stone: Stone) -> dict:
 def task(id: str) -> JSONResponse:
     """How far it is, and its price."""
     found = AsyncResult(id, app=queue)
-    if not found.ready():
-        return JSONResponse({"id": id, "state": found.state}, 202)
-    return JSONResponse({"id": id, "state": found.state, "score": found.result})
+    state = found.state  # asked for once: it may change between two looks
+    if state not in ("SUCCESS", "FAILURE"):
+        return JSONResponse({"id": id, "state": state}, 202)
+    return JSONResponse({"id": id, "state": state, "score": found.result if state == "SUCCESS" else None})
 
 
 @app.post("/predict")

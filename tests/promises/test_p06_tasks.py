@@ -115,7 +115,7 @@ def violations(home: Path, jobs: list[Job], exchanges: dict[str, str], kinds: di
         expected = 1 if job.state == "succeeded" else 0
         if kept[exchanges[job.id]] != expected:
             wrong.append(f"{told}: {kept[exchanges[job.id]]} answers instead of {expected}")
-        if job.state == "succeeded" and given.get(job.result["id"]) != exchanges[job.id]:
+        if job.state == "succeeded" and given.get(json.loads(bytes(job.result))["id"]) != exchanges[job.id]:
             wrong.append(f"{told}: its result is not the answer that is recorded")
         if job.attempts > job.max_attempts:
             wrong.append(f"{told}: begun too often")
@@ -182,7 +182,7 @@ def test_a_task_that_ends_its_predictor_is_begun_three_times_and_harms_no_other(
 
 
 def test_the_checker_notices_what_it_is_for(home: Path) -> None:
-    done = Job(id="a", at=1, verb="predict", state="succeeded", attempts=1, result={"id": "p"})
+    done = Job(id="a", at=1, verb="predict", state="succeeded", attempts=1, result=b'{"id": "p"}')
     exchanges, kinds = {"a": "x"}, {"a": "well"}
     assert violations(home, [done], exchanges, kinds), "no answer"
     lost = Job(id="a", at=1, verb="predict", state="failed", attempts=2, code="worker_lost")

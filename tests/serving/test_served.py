@@ -254,7 +254,7 @@ def test_the_record_names_the_experiment(database: Sqlite) -> None:
     version = ARMS[2]
     answered = answer(version, [standins.asked(version, {"carat": 1.0}, {"carat": 2.0})])[0]
     plain, drawn = answered.rows(["{}", "{}"], "e"), answered.rows(["{}", "{}"], "e", "checkout")
-    assert [(*row, "checkout") for row in plain] == drawn
+    assert [(*row, "checkout", None) for row in plain] == drawn
     Recorder(database).record([entry := Entry(None, [plain[0], drawn[1]])])
     assert entry.error is None
     assert {one.experiment for one in Predictions(database).page(Window()).entries} == {None, "checkout"}

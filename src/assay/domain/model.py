@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Generic, TypeVar, overload
 
+import msgspec
+
 from assay.domain.features.table import Features
 from assay.domain.given.answering import Answering, Entity, Explanation, Prediction, Task
 from assay.domain.metric import OF_LABELS, OF_NUMBERS, Metric
@@ -100,10 +102,9 @@ class Model(Generic[QuestionT]):
     @property
     def contract(self) -> Contract:
         """What a version of this model promises to whoever asks it."""
-        target = Target(
-            name=self.target, unit=self.unit, floor=self.floor, decimals=self.decimals, labels=tuple(self.labels),
-            threshold=self.threshold,
-        )  # fmt: skip
+        target = Target(name=self.target, unit=self.unit, floor=self.floor, decimals=self.decimals)
+        if self.labels:
+            target = msgspec.structs.replace(target, labels=tuple(self.labels), threshold=self.threshold)
         words = tuple(name for name, said in self.fields.items() if said.values)
         numbers = [name for name, said in self.fields.items() if said.numeric]
         nearest = self.similar_by or next(iter(numbers), None)

@@ -168,6 +168,21 @@ def test_whoever_finds_the_mark_moved_keeps_nothing(assay: Assay) -> None:
     assert shadows(assay) == []
 
 
+def test_others_are_seldom_kept_from_writing(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried(assay, arms=(), shadows=(tiny.ROUGH,))
+    standing_in(assay, lambda columns: columns["carat"])
+    answered(assay, 6)
+    monkeypatch.setattr(shadowing, "BATCH", 2)
+    paused: list[float] = []
+    monkeypatch.setattr(shadowing.time, "sleep", paused.append)
+    began = time.perf_counter()
+    follow(assay)
+    took_s = time.perf_counter() - began
+    assert len(paused) == 4, "once a transaction"
+    assert all(0 < one <= shadowing.LONGEST_PAUSE_S for one in paused)
+    assert sum(paused) * shadowing.TURN < took_s
+
+
 def test_after_a_while_others_have_their_turn(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> None:
     tried(assay, arms=(), shadows=(tiny.ROUGH,))
     standing_in(assay, lambda columns: columns["carat"])

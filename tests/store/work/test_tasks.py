@@ -85,7 +85,7 @@ def test_those_that_have_ended_are_told_with_what_came_of_them(database: Databas
     claiming.finish(batch, answers(batch))
     found = tasks.ended(ids)
     assert sorted(job.id for job in found) == ids[:2]
-    assert found[0].result["prediction"] == 2.5
+    assert json.loads(bytes(found[0].result))["prediction"] == 2.5
 
 
 def test_a_list_of_jobs_tells_tasks_without_what_was_asked_and_answered(database: Database) -> None:

@@ -76,6 +76,7 @@ def test_a_record_that_cannot_be_written_is_told_until_it_can(own_server: Runnin
     recorder = RestingRecorder(own_server.assay.database)
     recorder.trouble = "the disk is full"
     own_server.assay.recorder = recorder
+    own_server.process._scribe._recorder = recorder  # type: ignore[union-attr]  # as a process has it from its start
     assert own_server.get("/readyz").json["missing"] == {"store": "the disk is full"}
     eventually(lambda: own_server.get("/readyz").status == 200)
     recorder.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assay.app.experiments.asking import Asking, Said
@@ -22,6 +23,8 @@ AGED_US = 20_000_000
 BATCH, BATCH_OF_RECORDINGS = 256, 8
 COUNTED_AT_ONCE = 5_000
 BUDGET_S = 60.0  # of one job: then others have their turn
+TURN = 0.01  # of the time that shadows may keep others from writing to SQLite, which one process at a time can do
+LONGEST_PAUSE_S = 2.0
 
 
 class Hearing(Protocol):
@@ -95,12 +98,19 @@ class Shadowing:
         if heard.upto == course.end:
             after = self._closed(course, after)
         with self._assay.database.writing() as connection:
+            began = ticks_us()
             if self._marked and not move(connection, mark, after):
                 raise LeaseLost("Another process has asked this shadow meanwhile.")
             keep(connection, said.rows)
+        self._give_way(ticks_us() - began)
         self._asked += after.asked - mark.asked
         self._skipped += after.skipped - mark.skipped
         return after
+
+    def _give_way(self, held_us: int) -> None:
+        """Whoever records an answer in SQLite waits for nothing else than our turn: so we seldom have it."""
+        if self._assay.database.kind == "sqlite":
+            time.sleep(min(held_us / 1e6 / TURN, LONGEST_PAUSE_S))
 
     def _closed(self, course: Course, mark: Shadow) -> Shadow:
         """At the end of all, what was recorded behind the mark, as by a process that was stopped in between, is not forgotten."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from assay.store.database import Database, Values
 from assay.store.record.predictions import COLUMNS, predictions, whole
@@ -54,8 +54,11 @@ class Questions:
 
 def keep(connection: Connection, rows: list[Values]) -> None:
     """Keeps predictions, in the order of `predictions.COLUMNS`, within the caller's transaction."""
-    if rows:
-        connection.execute(insert(predictions), [dict(zip(COLUMNS, whole(row), strict=True)) for row in rows])
+    if rows:  # as the driver has it: nobody else writes meanwhile, and a dictionary a row takes six times as long
+        value = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        values = ",".join([value] * len(COLUMNS))
+        statement = f"INSERT INTO predictions ({','.join(COLUMNS)}) VALUES ({values})"  # noqa: S608 - names of our own
+        connection.exec_driver_sql(statement, [whole(row) for row in rows])
 
 
 def _last(connection: Connection, after: str, before: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, String, and_, bindparam, case, insert, select, update
+from sqlalchemy import Connection, and_, case, insert, update
 
 from assay.clock import new_id, new_ids, now_us
 from assay.domain.given.task import NOTIFY, TOGETHER
@@ -15,12 +15,12 @@ from assay.domain.releases.rollout import Rollout
 from assay.store.database import Database, Values
 from assay.store.record import predictions as record
 from assay.store.releases.rollouts import ruling
-from assay.store.work.leases import Clock, clock_of, overdue, until
+from assay.store.work import claims
+from assay.store.work.leases import Clock, clock_of, until
 from assay.store.work.queue import UNLEASED, jobs, values_of
 
 MOST_TASKS = 512  # claimed at once
 FEW = 16  # of those that were lost once: one of them may be the cause
-CHUNK = 500
 NOTICES = 8  # how often one is tried
 Told = Literal["succeeded", "failed", "canceled", "again"]
 
@@ -82,8 +82,7 @@ class Claiming:
         """What can be begun now, or was begun by somebody who is lost. Only reads; quick however many tasks wait."""
         with self._database.reading() as connection:
             clock = clock_of(self._database, connection)
-            lost = select(jobs.c.verb, jobs.c.model).where(overdue(clock), jobs.c.verb.in_(TOGETHER)).distinct()
-            found = [Due(*row) for row in connection.execute(lost)]
+            found = [Due(*row) for row in connection.execute(claims.LOST_OF_ALL, _told(clock))]
             for verb in TOGETHER:
                 found += [Due(verb, model) for model in _waiting(connection, verb, clock[2])]
         return list(dict.fromkeys(found))
@@ -105,20 +104,17 @@ class Claiming:
             if not chosen:
                 return None
             over = _over(chosen[0])
-            lease: dict[str, Any] = {
-                "state": "running", "token": new_id(), "worker": worker[:128], "started_at": now_us(), "code": "",
-                "error": "", "attempts": jobs.c.attempts + (0 if over else 1), **until(clock, lease_s),
+            lease, token = until(clock, lease_s), new_id()
+            told = {
+                "now_token": token, "now_worker": worker[:128], "now_at": now_us(), "one_more": 0 if over else 1,
+                "until": lease["lease_until"], "boot": lease["lease_boot"], "ids": [row.id for row in chosen],
             }  # fmt: skip
-            wanted = (jobs.c.id, jobs.c.arguments, jobs.c.total, jobs.c.attempts, jobs.c.max_attempts)
-            taken: list[Claimed] = []
-            for some in _chunks([row.id for row in chosen]):
-                query = update(jobs).where(jobs.c.id.in_(some)).values(lease)
-                taken += [Claimed(*row) for row in connection.execute(query.returning(*wanted))]
+            taken = [Claimed(*row) for row in connection.execute(claims.CLAIM, told)]
             taken.sort(key=lambda job: job.id)
             if over:
                 taken = [msgspec.structs.replace(job, attempts=job.max_attempts + 1) for job in taken]
             decided = ruling(connection, due.model) if due.model is not None else None
-        return Batch(token=lease["token"], verb=due.verb, model=due.model, jobs=taken, rollout=decided)
+        return Batch(token=token, verb=due.verb, model=due.model, jobs=taken, rollout=decided)
 
     def finish(self, batch: Batch, ended: Sequence[Ended]) -> list[str]:
         """Ends jobs in one transaction with all that came of them; returns those that are no longer ours, and stay as they are.
@@ -134,6 +130,8 @@ class Claiming:
             _postpone(connection, [one for one in ours if one.told == "again"], self._database.now(connection))
             _order_notices(connection, batch, [one for one in ours if one.notice is not None], now)
             self._database.tell(connection, "ended")
+            if any(one.notice is not None for one in ours):
+                self._database.tell(connection, "queued")
         return [one.id for one in ended if one.id not in held]
 
     def beat(self, batch: Batch, lease_s: float) -> bool:
@@ -152,20 +150,17 @@ class Claiming:
 
     def _held(self, connection: Connection, batch: Batch, ids: list[str]) -> dict[str, bool]:
         """Which of these are still ours, and whether each is to be canceled."""
-        found: dict[str, bool] = {}
-        for some in _chunks(ids):
-            query = select(jobs.c.id, jobs.c.cancel_requested).where(jobs.c.id.in_(some))
-            query = query.where(jobs.c.state == "running", jobs.c.token == batch.token) if self._fenced else query
-            found |= {row.id: row.cancel_requested for row in connection.execute(query)}
-        return found
+        if self._fenced:
+            found = connection.execute(claims.HELD, {"ids": ids, "held_by": batch.token})
+        else:
+            found = connection.execute(claims.ANYBODYS, {"ids": ids})
+        return {row.id: row.cancel_requested for row in found}
 
 
 def _waiting(connection: Connection, verb: str, now: int) -> list[str]:
-    """The models for which jobs of the verb are due: one seek in the index a model, however many jobs it has."""
+    """The models for which jobs of the verb are due."""
     found, last = [], ""
-    first = select(jobs.c.model, jobs.c.run_after).where(jobs.c.state == "queued", jobs.c.verb == verb)
-    first = first.where(jobs.c.model > bindparam("last")).order_by(jobs.c.model, jobs.c.run_after).limit(1)
-    while (row := connection.execute(first, {"last": last}).first()) is not None:
+    while (row := connection.execute(claims.NEXT_MODEL, {"verb": verb, "last": last}).first()) is not None:
         last = str(row.model)
         if row.run_after <= now:
             found.append(last)
@@ -187,13 +182,13 @@ def _chosen(connection: Connection, due: Due, clock: Clock, rows: int) -> list[A
 
 def _candidates(connection: Connection, due: Due, clock: Clock, limit: int) -> Sequence[Any]:
     """The jobs that can be begun, the oldest first: those whose worker is lost, or else those that wait."""
-    names = (jobs.c.id, jobs.c.attempts, jobs.c.max_attempts, jobs.c.total, jobs.c.state, jobs.c.cancel_requested)
-    ours = select(*names).where(jobs.c.verb == due.verb, jobs.c.model == due.model).limit(limit)
-    lost = connection.execute(ours.where(overdue(clock)).order_by(jobs.c.id)).all()
-    if lost:
-        return lost
-    queued = and_(jobs.c.state == "queued", jobs.c.run_after <= clock[2])
-    return connection.execute(ours.where(queued).order_by(jobs.c.run_after, jobs.c.id)).all()
+    told = {"verb": due.verb, "model": due.model, "most": limit}
+    lost = connection.execute(claims.OURS_LOST, told | _told(clock)).all()
+    return lost or connection.execute(claims.OURS_QUEUED, told | {"now": clock[2]}).all()
+
+
+def _told(clock: Clock) -> dict[str, Any]:
+    return {"boot": clock[0], "ticks": clock[1]}
 
 
 def _over(row: Any) -> bool:
@@ -228,16 +223,14 @@ def _keep_answers(connection: Connection, rows: list[Values]) -> None:
 
 
 def _end(connection: Connection, ended: list[Ended], now: int) -> None:
-    told = bindparam("told", type_=String)
-    query = update(jobs).where(jobs.c.id == bindparam("job")).values(
-        state=told, result=bindparam("came_of_it"), code=bindparam("named"), error=bindparam("said"), finished_at=now,
-        done=case((told == "succeeded", jobs.c.total), else_=0), lease_until=None, lease_boot=None,
-    )  # fmt: skip
-    if ended:
-        connection.execute(query, [
-            {"job": one.id, "told": one.told, "came_of_it": one.result, "named": one.code, "said": one.error}
-            for one in ended
-        ])  # fmt: skip
+    told = [
+        {
+            "job": one.id, "told": one.told, "came_of_it": one.result, "named": one.code, "said": one.error, "at_last": now,
+        }
+        for one in ended
+    ]  # fmt: skip
+    if told:
+        connection.execute(claims.END, told)
 
 
 def _postpone(connection: Connection, ended: list[Ended], clock: int) -> None:
@@ -256,7 +249,3 @@ def _order_notices(connection: Connection, batch: Batch, ended: list[Ended], now
     ]
     if made:
         connection.execute(insert(jobs), [values_of(job) for job in made])
-
-
-def _chunks(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]

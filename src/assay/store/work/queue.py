@@ -108,14 +108,17 @@ def waiting(connection: Connection, verb: str, model: str | None) -> list[Job]:
     return [job_of(row) for row in connection.execute(select(jobs).where(*mine).order_by(jobs.c.id))]
 
 
-def job_of(row: Row[Any]) -> Job:
-    """The noun of a row; of a task the arguments are what may be told of them."""
+def job_of(row: Row[Any], *, raw: bool = False) -> Job:
+    """The noun of a row; of a task the arguments are what may be told of them, and the result, where told so, is JSON."""
     kept = dict(row._mapping)
     if kept["verb"] == PREDICT:
         kept["arguments"] = msgspec.structs.asdict(head_of(kept["arguments"])) | {"questions": kept["total"]}
     else:
         kept["arguments"] = msgspec.json.decode(kept["arguments"])
-    kept["result"] = kept["result"] and msgspec.json.decode(kept["result"])
+    if raw and kept["result"]:
+        kept["result"] = msgspec.Raw(kept["result"].encode())
+    else:
+        kept["result"] = kept["result"] and msgspec.json.decode(kept["result"])
     return Job(**kept)
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from assay.domain.given.task import PREDICT, Order
 from assay.domain.job import ENDED, Job
@@ -15,7 +15,8 @@ from assay.errors import IdempotencyMismatch
 from assay.store.database import Database, Values
 from assay.store.work.queue import brief, job_of, jobs
 
-CHUNK = 500
+SEEN = brief().where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+ENDED_OF = SEEN.where(jobs.c.state.in_(sorted(ENDED)))
 
 
 class Tasks:
@@ -31,12 +32,12 @@ class Tasks:
             return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
     def seen(self, ids: Iterable[str]) -> dict[str, Job]:
-        """Jobs of any verb, by id; those that do not exist are left out. Of a task without its questions."""
-        return {job.id: job for job in self._find(ids, brief())}
+        """Jobs of any verb, by id; those that do not exist are left out. Of a task without its questions; results are JSON."""
+        return {job.id: job for job in self._find(ids, SEEN)}
 
     def ended(self, ids: Iterable[str]) -> list[Job]:
-        """Those of the jobs that have ended."""
-        return self._find(ids, brief().where(jobs.c.state.in_(sorted(ENDED))))
+        """Those of the jobs that have ended; results are JSON."""
+        return self._find(ids, ENDED_OF)
 
     def known(self, key: str, questions: bytes) -> Job | None:
         """The task of this key; raises IdempotencyMismatch where it asks for something else."""
@@ -49,11 +50,8 @@ class Tasks:
             return job_of(connection.execute(brief().where(jobs.c.key == key)).one())
 
     def _find(self, ids: Iterable[str], query: Select[Any]) -> list[Job]:
-        found: list[Job] = []
         with self._database.reading() as connection:
-            for some in _chunks(list(ids)):
-                found += [job_of(row) for row in connection.execute(query.where(jobs.c.id.in_(some)))]
-        return found
+            return [job_of(row, raw=True) for row in connection.execute(query, {"ids": list(ids)})]
 
 
 def row_of(job: Job, order: Order) -> Values:
@@ -65,7 +63,3 @@ def row_of(job: Job, order: Order) -> Values:
 def key_of(key: str) -> str:
     """The key of the one task for a client's Idempotency-Key, scoped by its route."""
     return f"{PREDICT}:{sha256(key.encode()).hexdigest()}"
-
-
-def _chunks(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]

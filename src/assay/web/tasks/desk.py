@@ -148,7 +148,8 @@ class Desk:
                     self._release()
                 awaited_at = ticks_us()
                 found = await self._look()
-                pause_s = SHORTEST_S if found else min(pause_s * 2, LONGEST_S)
+                took_s = (ticks_us() - awaited_at) / 1e6
+                pause_s = max(SHORTEST_S, 2 * took_s) if found else min(pause_s * 2, LONGEST_S)
                 await asyncio.sleep(pause_s)
         finally:
             if deaf is not None:

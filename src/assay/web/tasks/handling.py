@@ -71,7 +71,8 @@ class TaskedModel(ServedModel):
 
 def task_of(job: Job) -> Task:
     """A job that predicts, as a task."""
-    answers = job.result if isinstance(job.result, list) else [job.result] if job.result else []
+    result = msgspec.json.decode(job.result) if isinstance(job.result, msgspec.Raw) else job.result
+    answers = result if isinstance(result, list) else [result] if result else []
     told = {
         "id": job.id, "at": job.at, "model": job.model, "state": job.state, "questions": job.total, "predictions": answers,
         "version": answers[0]["version"] if answers else job.arguments.get("version"), "code": job.code,
