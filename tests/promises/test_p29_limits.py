@@ -23,6 +23,7 @@ TRIALS = (
     "",
     "_audio",
     "_experiments",
+    "_features",
     "_items",
     "_wire",
     "_held",

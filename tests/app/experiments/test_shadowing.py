@@ -174,7 +174,7 @@ def test_others_are_seldom_kept_from_writing(assay: Assay, monkeypatch: pytest.M
     answered(assay, 6)
     monkeypatch.setattr(shadowing, "BATCH", 2)
     paused: list[float] = []
-    monkeypatch.setattr(shadowing.time, "sleep", paused.append)
+    monkeypatch.setattr("assay.app.experiments.shadowing.time.sleep", paused.append)
     began = time.perf_counter()
     follow(assay)
     took_s = time.perf_counter() - began
