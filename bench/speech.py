@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -21,6 +20,7 @@ from assay.domain.question.contract import Contract, Target
 from assay.domain.question.field import Audio
 from assay.measures import confidences
 from assay.recipes.audio import convolutional, layers
+from assay.serving.engines.runtime import onnx_runtime
 from assay.sources.audio import utterances
 from assay.sources.audio.sounds import Sounds
 from assay.training.lesson import timed
@@ -142,9 +142,9 @@ def _figures(truth: NDArray[np.bool_], told: NDArray[np.float32]) -> Figures:
 
 def _graph(estimator: Any, heard: NDArray[np.float32]) -> Figures:
     model = estimator.onnx_graph(CONTRACT).SerializeToString()
-    options = onnxruntime.SessionOptions()
+    options = onnx_runtime().SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def told(seconds: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(session.run(None, {"audio": seconds})[0])

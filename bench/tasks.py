@@ -56,13 +56,13 @@ def measure(subject: Subject) -> Iterator[Figures]:
 
 def tables(rows: list[Figures]) -> list[Table]:
     """Medians of the rounds, and the ratios within each round."""
-    lines = []
+    rows, lines = of_kind(rows, "load"), []
     for server in distinct(rows, "server"):
         for level in distinct(of_kind(rows, "load", server=server), "connections"):
             seen = of_kind(rows, "load", server=server, connections=level)
             lines.append([
-                server, str(level), f"{median(seen, 'rate'):,.0f}", f"{median(seen, 'p50_ms'):.1f}",
-                f"{median(seen, 'p99_ms'):.1f}", str(sum(row["errors"] + row["wrong"] for row in seen)),
+                server, str(level), f"{median(seen, 'rate'):,.0f}", _ms(median(seen, "p50_ms")), _ms(median(seen, "p99_ms")),
+                str(sum(row["errors"] + row["wrong"] for row in seen)),
                 f"{median(seen, 'cpu_ms'):.3f}", f"{median(seen, 'other_cores'):.2f}",
             ])  # fmt: skip
     heads = ["server", "clients", "tasks/s", "p50 ms", "p99 ms", "errors", "server CPU ms / task", "others' cores"]
@@ -73,15 +73,21 @@ def tables(rows: list[Figures]) -> list[Table]:
             its = of_kind(rows, "load", server=server, connections=level)
             if its and mine:
                 compared.append([server, str(level), *each(ratios(mine, its, "rate"))])
-    best = [max(of_kind(rows, "load", server=OURS, round=number), key=lambda row: float(row["rate"]))
-            for number in distinct(rows, "round")]  # fmt: skip
     for server in (UNSYNCED, SYNCED):
-        its = of_kind(rows, "load", server=server, connections=ALONE)
-        if its:
-            compared.append([server, f"{ALONE}; ours at its best", *each(ratios(best, its, "rate"))])
+        if of_kind(rows, "load", server=server):
+            compared.append([server, "each at its best", *each(ratios(_best(rows, OURS), _best(rows, server), "rate"))])
     return [
         Table("Medians of the rounds", heads, lines),
         Table("Our tasks/s over theirs", ["server", "clients", "median", "each round"], compared),
+    ]
+
+
+def _best(rows: list[Figures], server: str) -> list[Figures]:
+    """Of each round the load at which the server did most."""
+    mine = of_kind(rows, "load", server=server)
+    return [
+        max((row for row in mine if row["round"] == number), key=lambda row: float(row["rate"]))
+        for number in distinct(mine, "round")
     ]
 
 
@@ -170,6 +176,10 @@ def _load(contender: Contender, up: Running, level: int, seconds: int) -> Figure
         "rate": found["done"] / found["seconds"], "cpu_ms": 1000 * server / max(found["done"], 1),
         "other_cores": max(0.0, machine - server - client) / found["seconds"],
     }  # fmt: skip
+
+
+def _ms(told: float) -> str:
+    return f"{told:.1f}" if told else "–"
 
 
 def _client_cpu_s() -> float:

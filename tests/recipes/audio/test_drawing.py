@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from assay.recipes.audio.drawing import ABREAST, drawn
+from assay.serving.engines.runtime import onnx_runtime
 
 ROWS = np.random.default_rng(5).normal(0, 1, (50, 33)).astype(np.float32)
 FILTERS = np.random.default_rng(6).normal(0, 1, (ABREAST, 1, 1, 33)).astype(np.float32)
@@ -31,9 +31,9 @@ def test_a_drawn_model_is_valid_and_names_what_it_is_asked_and_tells() -> None:
 
 
 def test_a_row_is_answered_the_same_bit_for_bit_in_any_batch() -> None:
-    options = onnxruntime.SessionOptions()
+    options = onnx_runtime().SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
+    session = onnx_runtime().InferenceSession(
         drawn("sound", 33, 10, some).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     whole = session.run(None, {"sound": ROWS})[0]

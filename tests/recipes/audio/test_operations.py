@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from assay.recipes.audio.drawing import drawn
 from assay.recipes.audio.operations import Arrays
+from assay.serving.engines.runtime import onnx_runtime
 
 DRAW = np.random.default_rng(3)
 GIVEN = DRAW.normal(0, 1, (5, 48)).astype(np.float32)
@@ -55,7 +55,7 @@ def test_an_array_and_a_node_are_the_same(case: str) -> None:
         return made
 
     graph = drawn("sound", 48, size, flat).SerializeToString()
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(graph, providers=["CPUExecutionProvider"])
     (told,) = session.run(None, {"sound": GIVEN})
     np.testing.assert_allclose(told, computed.reshape(5, -1), rtol=2e-6, atol=2e-6)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from assay.recipes.audio.drawing import ABREAST, drawn
 from assay.recipes.audio.spectrum import BANDS, EMPTY, bank
+from assay.serving.engines.runtime import onnx_runtime
 from tests.recipes.audio.spoken import RATE, SPECTRUM, windows
 
 AT = np.arange(SPECTRUM.samples) / RATE
@@ -65,10 +65,10 @@ def test_a_graph_hears_the_same_and_in_every_batch() -> None:
         made: str = on.sheet.add("Reshape", SPECTRUM.draw(on, given), on.sheet.integers(-1, size, 1, 1))
         return made
 
-    options = onnxruntime.SessionOptions()
+    options = onnx_runtime().SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     graph = drawn("sound", SPECTRUM.samples, size, draw).SerializeToString()
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     told = session.run(None, {"sound": heard})[0]
     assert np.abs(told - SPECTRUM.transform(heard).reshape(len(heard), -1)).max() < 1e-5
     alone = np.concatenate([session.run(None, {"sound": one[None]})[0] for one in heard])

@@ -1,32 +1,43 @@
-"""The statements are made once, and choose what is queued and due, and nothing else."""
+"""Looking for tasks costs the same however many jobs there are: each statement is led by an index."""
 
 from __future__ import annotations
 
-from assay.clock import now_us
-from assay.domain.given.task import PREDICT
-from assay.store.database import Database
+from typing import Any
+
+import pytest
+from sqlalchemy import Select
+from sqlalchemy.dialects import sqlite as dialect
+
+from assay.store.databases.sqlite import Sqlite
 from assay.store.work import claims
-from tests.asked import STONE, queued
+from tests.asked import queued
+
+TOLD: dict[str, Any] = {
+    "boot": "b", "ticks": 1, "now": 1, "verb": "predict", "model": "stone", "most": 5, "last": "", "ids": ["a"], "held_by": "t",
+}  # fmt: skip
 
 
-def chosen(database: Database, now: int) -> list[str]:
-    """The tasks that are due at this time."""
-    told = {"verb": PREDICT, "model": STONE.model, "most": 10, "now": now}
+def plan(database: Sqlite, query: Select[Any]) -> str:
+    """How SQLite goes about it."""
+    told = {name: value for name, value in TOLD.items() if name in query.compile().params}
+    made = query.params(told).compile(dialect=dialect.dialect(), compile_kwargs={"literal_binds": True})
     with database.reading() as connection:
-        return [str(row.id) for row in connection.execute(claims.OURS_QUEUED, told)]
+        return " ".join(str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {made}"))
 
 
-def test_what_is_queued_is_chosen_the_oldest_first_once_it_is_due(database: Database) -> None:
-    ids = queued(database, 3)
-    assert chosen(database, now_us()) == ids
-    assert chosen(database, 0) in ([], ids)
+@pytest.mark.parametrize("name", ["OURS_LOST", "OURS_QUEUED", "LOST_OF_ALL", "NEXT_MODEL"])
+def test_what_is_looked_for_is_found_by_the_queues_index(sqlite: Sqlite, name: str) -> None:
+    queued(sqlite, 3)
+    found = plan(sqlite, getattr(claims, name))
+    assert "ix_jobs_queue (state=?" in found
+    assert "SCAN" not in found
 
 
-def test_the_next_model_with_something_queued_is_found_by_its_name(database: Database) -> None:
-    queued(database, 2)
-    told = {"verb": PREDICT, "last": ""}
-    with database.reading() as connection:
-        found = connection.execute(claims.NEXT_MODEL, told).first()
-        beyond = connection.execute(claims.NEXT_MODEL, told | {"last": STONE.model}).first()
-    assert found is not None
-    assert (found.model, beyond) == (STONE.model, None)
+@pytest.mark.parametrize("name", ["OURS_QUEUED", "NEXT_MODEL"])
+def test_the_oldest_come_first_without_being_sorted(sqlite: Sqlite, name: str) -> None:
+    assert "ORDER BY" not in plan(sqlite, getattr(claims, name))
+
+
+@pytest.mark.parametrize("name", ["HELD", "ANYBODYS"])
+def test_what_is_known_by_its_id_is_found_by_that(sqlite: Sqlite, name: str) -> None:
+    assert "(id=?" in plan(sqlite, getattr(claims, name))

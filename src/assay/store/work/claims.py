@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String, and_, bindparam, case, or_, select, update
+from sqlalchemy import Integer, String, and_, bindparam, case, or_, select, update
 
 from assay.domain.given.task import TOGETHER
 from assay.store.work.queue import jobs
@@ -13,7 +13,7 @@ LOST = and_(
 QUEUED = and_(jobs.c.state == "queued", jobs.c.run_after <= bindparam("now"))
 _OURS = select(
     jobs.c.id, jobs.c.attempts, jobs.c.max_attempts, jobs.c.total, jobs.c.state, jobs.c.cancel_requested
-).where(jobs.c.verb == bindparam("verb"), jobs.c.model == bindparam("model")).limit(bindparam("most"))  # fmt: skip
+).where(jobs.c.verb == bindparam("verb"), jobs.c.model == bindparam("model")).limit(bindparam("most", type_=Integer))  # fmt: skip
 OURS_LOST = _OURS.where(LOST).order_by(jobs.c.id)
 OURS_QUEUED = _OURS.where(QUEUED).order_by(jobs.c.run_after, jobs.c.id)
 LOST_OF_ALL = select(jobs.c.verb, jobs.c.model).where(LOST, jobs.c.verb.in_(TOGETHER)).distinct()
