@@ -88,6 +88,27 @@ def test_a_change_of_shares_divides_the_questions_among_two_marks(assay: Assay) 
     assert assay.shadows.open("stone") == []
 
 
+def test_whoever_comes_to_a_shadow_late_knows_that_it_has_been_ended_meanwhile(assay: Assay) -> None:
+    """A model that hangs keeps the job from the next shadow for a minute; by then its experiment may be long over."""
+    tried(assay, arms=(), shadows=(tiny.ROUGH, tiny.BROKEN))
+    answered(assay, 3)
+
+    def slow(columns: Any) -> Any:
+        if len(asked) == 1:
+            time.sleep(0.01)
+            ended(assay)
+            time.sleep(0.01)
+            answered(assay, 4, ago_s=0)
+            time.sleep(0.01)
+        return columns["carat"]
+
+    asked = standing_in(assay, slow)
+    assert follow(assay, aged_us=0) == {"asked": 6, "skipped": 0}
+    assert [mark(assay, place).asked for place in (0, 1)] == [3, 3]
+    assert follow(assay, aged_us=0) == {"asked": 0, "skipped": 0}
+    assert assay.shadows.open("stone") == []
+
+
 def test_what_is_too_old_is_passed_by_with_the_reason(assay: Assay) -> None:
     tried(assay, ago_s=9_000, arms=(), shadows=(tiny.ROUGH,))
     standing_in(assay, lambda columns: columns["carat"])

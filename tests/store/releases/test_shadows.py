@@ -57,6 +57,8 @@ def test_a_shadow_is_over_once_it_has_reached_the_next_decision(database: Databa
     with database.writing() as connection:
         move(connection, before.shadow, before.shadow.moved(first_id(ended.at), 9))
     assert Shadows(database).courses("stone")[0].over
+    assert Shadows(database).course(before.rollout, 7).over
+    assert Shadows(database).course(ended, 8) == after
     assert [one.shadow.version for one in Shadows(database).open("stone")] == [8]
 
 

@@ -60,14 +60,16 @@ class Shadowing:
 
         Whoever has waited longest has the first turn: one that takes all the time must not keep the others from theirs.
         """
-        for course in sorted(self._assay.shadows.open(self._model), key=lambda one: one.shadow.at):
+        for one in sorted(self._assay.shadows.open(self._model), key=lambda one: one.shadow.at):
             if ticks_us() < self._until:
-                self._follow(course)
+                # read after the clock: those before it may have taken a minute, in which this one may have been ended
+                now = self._assay.shadows.now()
+                course = self._assay.shadows.course(one.rollout, one.shadow.version)
+                self._follow(course, now)
         self._report.at("done", self._asked + self._skipped, self._asked + self._skipped)
         return {"asked": self._asked, "skipped": self._skipped}
 
-    def _follow(self, course: Course) -> None:
-        now = self._assay.shadows.now()
+    def _follow(self, course: Course, now: int) -> None:
         high = reach(course, now - self._aged_us)
         mark = begun = self._leave_behind(course, min(high, first_id(now - self._behind_us)))
         asking = Asking(self._assay, self._model, mark.version)

@@ -59,6 +59,11 @@ class Shadows:
         """Those that have something left to be asked, or may have."""
         return [one for one in self.courses(model) if not one.over]
 
+    def course(self, rollout: Rollout, version: int) -> Course:
+        """One shadow of this rollout as it is now."""
+        known = self.courses(rollout.model, rollout.experiment)
+        return next(one for one in known if (one.rollout.id, one.shadow.version) == (rollout.id, version))
+
     def now(self) -> int:
         """The time of the day in microseconds, by the clock that all hosts share."""
         with self._database.reading() as connection:
