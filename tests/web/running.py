@@ -17,7 +17,7 @@ import uvicorn
 
 from assay.app import Assay
 from assay.domain.exchange import Exchange
-from assay.web.control import make_api
+from assay.web.control import make_control
 from assay.web.door import Door
 from assay.web.express import Express, ExpressProtocol, guarded
 from assay.web.process import Process
@@ -95,7 +95,7 @@ class Running:
 
 @contextmanager
 def serving(
-    home: Path, *, api: Callable[[Process], Any] = make_api,
+    home: Path, *, api: Callable[[Process], Any] = make_control,
     opened: Callable[..., AbstractContextManager[Assay]] = tiny.opened, **told: Any,
 ) -> Iterator[Running]:  # fmt: skip
     """The tiny application, or another, trained and served until the block ends."""

@@ -16,12 +16,12 @@ _encode = msgspec.json.Encoder().encode
 def told(confidences: Sequence[Any], labels: Sequence[str]) -> Answer:
     """Confidences as they are given: one a label, or of a recording, [seconds][labels], a list of one a second a label.
 
-    What is not a number was not told, and is null.
+    They have `DECIMALS` at most. What is not a number was not told, and is null.
     """
     if not len(confidences) or isinstance(confidences[0], Sequence):
         columns = zip(*confidences, strict=True) if len(confidences) else ((),) * len(labels)
-        return {label: [_rounded(one) for one in column] for label, column in zip(labels, columns, strict=True)}
-    return {label: _rounded(one) for label, one in zip(labels, confidences, strict=True)}
+        return {label: _known(column) for label, column in zip(labels, columns, strict=True)}
+    return dict(zip(labels, _known(confidences), strict=True))
 
 
 def text_of(answer: Answer) -> str:
@@ -31,7 +31,12 @@ def text_of(answer: Answer) -> str:
 
 def headline(answer: Answer) -> float | None:
     """The one number that stands for it: the number itself, or the greatest confidence."""
-    return answer if isinstance(answer, float) else max(_numbers(answer), default=None)
+    if isinstance(answer, float):
+        return answer
+    try:
+        return float(max(answer.values()))  # as it is where every label has one
+    except (TypeError, ValueError):
+        return max(_numbers(answer), default=None)
 
 
 def _numbers(answer: dict[str, Any]) -> Iterator[float]:
@@ -39,5 +44,7 @@ def _numbers(answer: dict[str, Any]) -> Iterator[float]:
         yield from (one for one in (told if isinstance(told, list) else [told]) if one is not None)
 
 
-def _rounded(confidence: float) -> float | None:
-    return round(confidence, DECIMALS) if confidence == confidence else None
+def _known(confidences: Sequence[float]) -> list[float | None]:
+    if sum(confidences) == sum(confidences):  # no sum has a gap in it
+        return list(confidences)
+    return [one if one == one else None for one in confidences]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.domain.answer import Answer, told
+from assay.domain.answer import DECIMALS, Answer, told
 from assay.errors import BadOutput
 from assay.serving.engines.compiled import Floats
 from assay.serving.loaded import LoadedVersion
@@ -24,7 +24,8 @@ def predict(version: LoadedVersion, questions: list[Any]) -> list[Answer]:
     """
     target = version.contract.target
     if target.labels:
-        return [told(one.tolist(), target.labels) for one in confidences(version, questions)]
+        heard = confidences(version, questions)
+        return [told(np.round(one.astype(np.float64), DECIMALS).tolist(), target.labels) for one in heard]
     found = version.engine.run(version.columns(questions))
     if len(found) != len(questions):
         raise BadOutput(f"The model gave {len(found)} answers to {len(questions)} questions.")

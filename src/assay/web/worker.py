@@ -20,7 +20,7 @@ import uvicorn
 from assay.clock import ticks_us
 from assay.errors import AssayError
 from assay.settings import settings_faults
-from assay.web.control import make_api
+from assay.web.control import make_control
 from assay.web.door import Door
 from assay.web.express import Express, ExpressProtocol, guarded
 from assay.web.keeping.children import report
@@ -179,7 +179,7 @@ def run_worker(folder: Path, told: dict[str, Any], listening: socket.socket, sup
     settings = process.settings
     protocol = guarded(Express(process.shelf, settings, listening.getsockname()[1]), settings)
     config = uvicorn.Config(
-        Door(process, make_api), http=protocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
+        Door(process, make_control), http=protocol, ws="none", loop="uvloop", lifespan="on", access_log=False,
         log_level="error", server_header=False, proxy_headers=False, timeout_keep_alive=75, backlog=2048,
     )  # fmt: skip
     server = Server(config, process, protocol, supervised)

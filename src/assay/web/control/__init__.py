@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
 from assay.web.canonical import Canonical
 from assay.web.control import docs
+from assay.web.control.direct import Direct
 from assay.web.control.kept import short
 from assay.web.control.routes import ROUTERS
 from assay.web.features.lookups import Lookups, ServedFeatures, tables_of
@@ -20,11 +21,17 @@ from assay.web.problems import CONTENT_TYPE, OwnRefusal, PassedOn, problem_of
 from assay.web.process import Process, asked_in
 from assay.web.tasks.handling import TaskedModel
 
+REFUSALS = (AssayError, RequestValidationError, HTTPException)
 LONGEST_PART = 80  # that a refusal repeats of a name that a client has chosen
 
 
+def make_control(process: Process) -> Direct:
+    """The control plane of one process, FastAPI standing aside where it is not needed."""
+    return Direct(make_api(process), refused, REFUSALS)
+
+
 def make_api(process: Process) -> FastAPI:
-    """The control plane of one process, with the application's own routes at the root."""
+    """The same as FastAPI has it, with the application's own routes at the root."""
     application = process.assay.application
     api = FastAPI(
         title=application.folder.name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
@@ -32,7 +39,7 @@ def make_api(process: Process) -> FastAPI:
     api.state.assay = process.assay
     api.state.process = process
     api.state.ask = Canonical(api)
-    for kind in (AssayError, RequestValidationError, HTTPException):
+    for kind in REFUSALS:
         api.add_exception_handler(kind, refused)
     short.join(api, process)
     lookups = Lookups(process)
