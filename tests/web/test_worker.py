@@ -63,6 +63,22 @@ def test_a_worker_serves_an_inherited_socket_until_its_supervisor_is_gone(tmp_pa
     assert worker.wait(30) == 0
 
 
+def test_what_is_there_when_it_is_ready_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny.application(), tmp_path / "app")
+    counting = "import gc\n\n\n@router.get('/frozen')\nasync def frozen() -> int:\n    return gc.get_freeze_count()\n"
+    (folder / "api.py").write_text(f"{(folder / 'api.py').read_text()}\n\n{counting}")
+    listening = bind("127.0.0.1", 0)
+    worker, heard, held = started(folder, listening)
+    assert said(heard) == {"ready": True}
+    connection = http.client.HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=10)
+    connection.request("GET", "/frozen")
+    assert json.load(connection.getresponse()) > 10_000
+    connection.close()
+    os.close(held)
+    assert worker.wait(30) == 0
+    listening.close()
+
+
 def test_told_to_drain_it_is_unready_and_accepts_and_told_to_retire_it_ends(tmp_path: Path) -> None:
     shutil.copytree(tiny.application() / ".assay", tmp_path / "home")
     listening = bind("127.0.0.1", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -79,6 +80,9 @@ class Server(uvicorn.Server):
             if told is not None:
                 report(told.reporting, refused=self._process.failure)
             raise
+        # what is here now stays: looking through it for garbage again and again would keep answers waiting
+        gc.collect()
+        gc.freeze()
         self._sweeping = asyncio.create_task(sweep(self.server_state.connections))
         if told is not None:
             report(told.reporting, ready=True)
