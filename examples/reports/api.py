@@ -12,7 +12,7 @@ from model import Report, relevance
 router = APIRouter()
 STATUS = {"succeeded": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "expired": "FAILURE"}
 UNDONE = "Processing"
-STATES = {UNDONE: ("queued", "running")} | {said: (state,) for state, said in reversed(STATUS.items())}
+STATES = {UNDONE: "queued,running", "FAILURE": "failed,expired", "SUCCESS": "succeeded", "REVOKED": "canceled"}
 
 
 class Accepted(BaseModel):
@@ -68,7 +68,7 @@ async def tasks(
     """Those done and those that wait, page by page."""
     narrowed: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
     if status is not None:
-        narrowed["state"] = STATES.get(status, (status,))[0]
+        narrowed["state"] = STATES.get(status, status)
     found = await request.app.state.ask("GET", "/v1/jobs", verb="predict", limit=limit, **narrowed)
     told = [
         {

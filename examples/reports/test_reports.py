@@ -131,6 +131,8 @@ def test_all_tasks_are_listed_the_newest_first_and_page_by_page(server: Server) 
     status, page = call(server, "GET", "/tasks?limit=2&status=SUCCESS")
     assert status == 200
     assert [one["task_id"] for one in page["tasks"]] == ids[:0:-1]
+    assert {one["status"] for one in call(server, "GET", "/tasks?status=Processing")[1]["tasks"]} <= {"Processing"}
+    assert call(server, "GET", "/tasks?status=Lost")[0] == 422
     following = call(server, "GET", f"/tasks?limit=2&cursor={page['next_cursor']}")[1]
     assert following["tasks"][0]["task_id"] == ids[0]
 

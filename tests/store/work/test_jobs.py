@@ -58,6 +58,8 @@ def test_jobs_are_chosen_by_state_verb_and_model(jobs: Jobs) -> None:
     assert [job.id for job in jobs.page(Window(), model="stone").entries] == [every.id, one.id]
     assert [job.id for job in jobs.page(Window(), model="glass").entries] == [every.id], "it is for every model"
     assert [job.id for job in jobs.page(Window(), state="canceled").entries] == [one.id]
+    assert [job.id for job in jobs.page(Window(), state="running,canceled").entries] == [one.id]
+    assert [job.id for job in jobs.page(Window(), state="queued,canceled").entries] == [every.id, one.id]
     assert jobs.page(Window(), verb="train").entries == []
     assert jobs.counts() == {"queued": 1, "canceled": 1}
 

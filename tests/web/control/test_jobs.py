@@ -171,12 +171,21 @@ def test_jobs_are_listed_from_the_newest_on_page_by_page(server: Running) -> Non
 
 def test_jobs_are_chosen_by_state_and_verb(server: Running) -> None:
     made = queued(server, model="chosen")
-    for query, found in (("state=queued", True), ("state=failed", False), ("verb=chore", True), ("verb=train", False)):
+    for query, found in (
+        ("state=queued", True),
+        ("state=failed", False),
+        ("state=failed,queued", True),
+        ("verb=chore", True),
+        ("verb=train", False),
+    ):
         listed = [one["id"] for one in server.get(f"/v1/jobs?model=chosen&{query}").json["results"]]
         assert (made.id in listed) == found
 
 
-@pytest.mark.parametrize("query", ["state=done", "limit=0", "unknown=1", "state=queued&state=failed", "since=now"])
+@pytest.mark.parametrize(
+    "query",
+    ["state=done", "state=queued,done", "state=", "limit=0", "unknown=1", "state=queued&state=failed", "since=now"],
+)
 def test_a_list_that_cannot_be_is_refused(server: Running, query: str) -> None:
     answer = server.get(f"/v1/jobs?{query}")
     assert (answer.status, answer.json["code"]) == (422, "invalid_parameter")

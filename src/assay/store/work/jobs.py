@@ -34,13 +34,15 @@ class Jobs(Leases):
     def page(
         self, asked: Window, *, state: str | None = None, verb: str | None = None, model: str | None = None
     ) -> Page[Job]:
-        """The newest first, or only those in one state, of one verb, for one model; a job for all models is for each.
+        """The newest first, or only those in one state or several (`queued,running`), of one verb, for one model.
 
-        Of tasks without what was asked and answered.
+        A job for all models is for each. Of tasks without what was asked and answered.
         """
         query = brief(results=False)
-        for column, wanted in ((jobs.c.state, state), (jobs.c.verb, verb)):
-            query = query if wanted is None else query.where(column == wanted)
+        if state is not None:
+            query = query.where(jobs.c.state.in_(state.split(",")))
+        if verb is not None:
+            query = query.where(jobs.c.verb == verb)
         if state is None and verb is not None and verb not in TOGETHER:
             query = query.where(jobs.c.state.in_(STATES))  # leads to them past any number of tasks
         if model is not None:

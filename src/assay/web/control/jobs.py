@@ -32,15 +32,17 @@ WAITING: dict[str, Any] = {
 
 @router.get(
     ADDRESS,
-    openapi_extra=documented(state="in this state only", verb="of this verb only", model="for this model only"),
+    openapi_extra=documented(
+        state="in these states only, separated by commas", verb="of this verb only", model="for this model only"
+    ),
     **answers("Job", many="page"),
 )
 async def all_jobs(request: Request) -> Response:
     """Every job, the newest first: filters `state`, `verb`, `model`, `since`, `until`; paging by `limit` and `cursor`."""
     told = Parameters(request, *PAGING, "state", "verb", "model")
     state = told.text("state")
-    if state is not None and state not in STATES:
-        raise ParameterInvalid("state", f"must be one of {', '.join(STATES)}")
+    if state is not None and not set(state.split(",")) <= set(STATES):
+        raise ParameterInvalid("state", f"must be one or several of {', '.join(STATES)}, separated by commas")
     page = await run_in_threadpool(
         request.app.state.assay.jobs.page, told.window(), state=state, verb=told.text("verb"), model=told.text("model")
     )
