@@ -7,7 +7,9 @@ import sys
 
 from tests.architecture.tree import package
 
-HEAVY = frozenset("lightgbm onnxmltools optuna pandas polars skl2onnx sklearn skops torch xgboost".split())
+HEAVY = frozenset(
+    "keras lightgbm onnxmltools optuna pandas polars skl2onnx sklearn skops tensorflow torch xgboost".split()
+)
 ROOMS = ("assay.web", "assay.domain", "assay.store", "assay.app")
 SERVING = frozenset(
     f"assay.serving.{name}" for name in "batch engines.compiled explain engines.hosts loaded predict similar".split()

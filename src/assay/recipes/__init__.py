@@ -1,5 +1,6 @@
 """What recipes are made of: encoders built from an input type, derived features, stages, other target scales."""
 
+from assay.recipes.embedded import EmbeddedLabels
 from assay.recipes.encoders import one_hot, ordinal
 from assay.recipes.expressions import Derive
 from assay.recipes.stages import Staged, in_stages
@@ -8,6 +9,6 @@ from assay.recipes.words import WordLabels
 from assay.recipes.yes_or_no import Network, YesOrNo, yes_or_no
 
 __all__ = [
-    "Derive", "LogTarget", "Network", "Staged", "WordLabels", "YesOrNo", "in_stages", "on_log_target", "one_hot", "ordinal",
-    "yes_or_no",
+    "Derive", "EmbeddedLabels", "LogTarget", "Network", "Staged", "WordLabels", "YesOrNo", "in_stages", "on_log_target",
+    "one_hot", "ordinal", "yes_or_no",
 ]  # fmt: skip

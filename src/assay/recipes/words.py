@@ -79,19 +79,10 @@ class WordLabels(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return draft.model(draft.node("Sigmoid", score), len(self.bias_))
 
     def _counts(self, asked: pl.DataFrame) -> Any:
-        """int64 [n, words], sparse: how often each text has each word."""
-        found = [ids(text, self.places_) for text in asked[self.text].to_list()]
-        ends = np.cumsum([0, *map(len, found)])
-        flat = np.array([one for some in found for one in some], np.int64)
-        made = csr_array((np.ones(len(flat), np.int64), flat, ends), shape=(len(found), self.size_))
-        made.sum_duplicates()
-        return made
+        return counted(asked[self.text].to_list(), self.places_, self.size_)
 
     def _flags(self, asked: pl.DataFrame, name: str) -> NDArray[np.float64]:
-        """float64 [n, values]: which value a field has."""
-        return np.array(
-            [[float(value == known) for known in self.values_[name]] for value in asked[name].to_list()]
-        ).reshape(asked.height, len(self.values_[name]))
+        return flags(asked[name].to_list(), self.values_[name])
 
 
 class Draft:
@@ -181,6 +172,21 @@ def ids(text: str | None, places: Mapping[str, int]) -> list[int]:
 def words(text: str | None) -> list[str]:
     """What stands between spaces."""
     return [word for word in (text or "").split(" ") if word]
+
+
+def counted(texts: Sequence[str | None], places: Mapping[str, int], size: int) -> Any:
+    """int64 [n, size], sparse: how often each text has each word."""
+    found = [ids(text, places) for text in texts]
+    ends = np.cumsum([0, *map(len, found)])
+    flat = np.array([one for some in found for one in some], np.int64)
+    made = csr_array((np.ones(len(flat), np.int64), flat, ends), shape=(len(found), size))
+    made.sum_duplicates()
+    return made
+
+
+def flags(told: Sequence[str | None], values: Sequence[str]) -> NDArray[np.float64]:
+    """float64 [n, values]: which of the values each is; a row of zeros where it is none of them."""
+    return np.array([[float(one == known) for known in values] for one in told]).reshape(len(told), len(values))
 
 
 def _plain(word: str) -> str:

@@ -25,8 +25,8 @@ from assay.training.lesson import Hear, lesson
 from assay.training.tune import Memory, Progress, Tuned, tune
 
 LIBRARIES = (
-    "numpy", "scikit-learn", "xgboost", "xgboost-cpu", "torch", "optuna", "onnx", "onnxruntime", "skops", "polars", "soundfile",
-    "soxr",
+    "numpy", "scikit-learn", "xgboost", "xgboost-cpu", "torch", "keras", "tensorflow", "optuna", "onnx", "onnxruntime", "skops",
+    "polars", "soundfile", "soxr",
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ TRUSTED = frozenset(
         "scipy.sparse._csr": "csr_matrix csr_array",
         "assay.recipes.audio.convolved": "Convolutional",
         "assay.recipes.audio.layered": "Layers",
+        "assay.recipes.embedded": "EmbeddedLabels",
         "assay.recipes.expressions": "Derive",
         "assay.recipes.stages": "Staged",
         "assay.recipes.targets": "LogTarget",
