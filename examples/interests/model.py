@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -54,3 +55,13 @@ def words() -> Any:
     from assay.recipes import WordLabels
 
     return WordLabels("content_titles", beside=("type",), strength=10.0)
+
+
+if find_spec("tensorflow"):  # pip install 'assay[tensorflow]'; what it learnt is asked without it
+
+    @interests.recipe
+    def embedded() -> Any:
+        """The network of the assignment over the embedded words of the titles, trained by Keras."""
+        from assay.recipes import EmbeddedLabels
+
+        return EmbeddedLabels("content_titles", beside=("type",), widths=(124, 128, 64), passes=8, seed=42)

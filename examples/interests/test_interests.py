@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import UUID
 
@@ -184,9 +185,16 @@ def test_features_that_are_put_are_asked_at_once_and_the_past_stays(service: Ser
     assert past["values"]["content_titles"] == ""
 
 
-def test_the_recipe_beats_popularity_by_the_stated_margin_and_is_calibrated(service: Service) -> None:
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "words",
+        pytest.param("embedded", marks=pytest.mark.skipif(not find_spec("tensorflow"), reason="no TensorFlow")),
+    ],
+)
+def test_the_recipe_beats_popularity_by_the_stated_margin_and_is_calibrated(service: Service, recipe: str) -> None:
     with closing(Assay.at(service.folder, home=service.home)) as assay:
-        version = assay.version("interests")
+        (version,) = [one for one in assay.versions.all("interests") if one.recipe == recipe]
         model = assay.application.model(None)
         whole = pl.read_parquet(assay.artifacts.path(version.dataset))
         train, test = split(whole, model.test_size, model.seed)
@@ -197,6 +205,7 @@ def test_the_recipe_beats_popularity_by_the_stated_margin_and_is_calibrated(serv
     ]
     popular = np.tile(truth[0].mean(axis=0), (len(truth[1]), 1))
     baseline = metrics(truth[1], popular, labels, model.threshold)
+    assert version.engine == "onnx"
     assert version.metrics["ndcg_at_10"] > baseline["ndcg_at_10"] + MARGIN, (version.metrics, baseline)
     assert version.metrics["log_loss"] < baseline["log_loss"]
     assert version.metrics["calibration_error"] < 0.02
