@@ -14,3 +14,8 @@ def test_an_outcome_never_changes_and_goes_over_the_wire_by_its_names() -> None:
         kept.value = 4.0  # type: ignore[misc]  # what it must refuse
     names = ("id", "at", "prediction", "model", "version", "value", "observed_at", "exchange")
     assert (tuple(msgspec.to_builtins(kept)), Told.__struct_fields__) == (names, ("prediction", "value", "observed_at"))
+
+
+def test_labels_are_counted_where_a_number_stands_for_them() -> None:
+    told = {"id": "a", "at": 2, "prediction": "b", "model": "stone", "version": 1, "observed_at": 1}
+    assert [Outcome(**told, value=one).number for one in (3.5, ("x", "y"), ())] == [3.5, 2.0, 0.0]  # type: ignore[arg-type]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from assay.domain.outcome import Outcome, Told
+import pytest
+from sqlalchemy.event import listen
+
+from assay.domain.outcome import About, Outcome, Told
 from assay.store.database import Database
 from assay.store.paging import Window
 from assay.store.record import outcomes
-from assay.store.record.outcomes import CHUNK, Outcomes
+from assay.store.record.outcomes import CHUNK, Kind, Outcomes
 from assay.store.record.recorder import Entry, Recorder
 from tests import rows
 
@@ -32,7 +35,7 @@ def test_an_outcome_knows_model_and_version_of_its_prediction(kept: Outcomes) ->
     assert isinstance(made, Outcome)
     assert (made.prediction, made.model, made.version, made.value, made.observed_at) == (IDS[0], "stone", 3, 1.25, 7)
     assert kept.page(Window()).entries == [made]
-    assert made.__struct_fields__ == tuple(outcomes.outcomes.columns.keys())
+    assert (*made.__struct_fields__, "labels") == tuple(outcomes.outcomes.columns.keys())
 
 
 def test_all_are_kept_or_none(kept: Outcomes) -> None:
@@ -56,3 +59,56 @@ def test_a_page_goes_on_where_the_one_before_ended(kept: Outcomes) -> None:
     second = kept.page(Window(limit=3, cursor=first.next_cursor), model="stone")
     assert [one.value for one in (*first.entries, *second.entries)] == [4.0, 3.0, 2.0, 1.0, 0.0]
     assert (second.next_cursor, kept.page(Window(), model="other").entries) == (None, [])
+
+
+EVER = 2**63 - 1
+
+
+def about(database: Database, number: int, entity: str = "users/a", **told: Any) -> str:
+    """An answer about an entity, given at this microsecond; its id."""
+    id = f"{number:032x}"
+    values = rows.prediction_values(**({"id": id, "at": number, "model": "interests"} | told))
+    recorder = Recorder(database)
+    recorder.record([Entry(None, [(*values, None, entity)])])
+    recorder.close()
+    return id
+
+
+def test_an_entity_stands_for_the_last_answer_about_it_until_then(database: Database) -> None:
+    first, second = about(database, 100), about(database, 200)
+    about(database, 300, role="shadow")
+    about(database, 400, model="other")
+    other = about(database, 150, entity="users/b")
+    asked = [
+        About("interests", "users/a", EVER), About("interests", "users/a", 199), About("interests", "users/a", 99),
+        About("interests", "users/b", EVER), About("interests", "users/c", EVER), About("other", "users/b", EVER),
+        About("interests", "users/a", 200),
+    ]  # fmt: skip
+    assert Outcomes(database).about(asked) == [second, first, None, other, None, None, second]
+    assert Outcomes(database).about([]) == []
+
+
+def test_many_entities_are_found_in_few_queries_by_their_index(database: Database) -> None:
+    ids = [about(database, number, entity=f"users/{number}") for number in range(1, 8)]
+    queries: list[str] = []
+    engine = database.engine  # type: ignore[attr-defined]  # both kinds have one
+    listen(engine, "before_cursor_execute", lambda *told: queries.append(told[2]))
+    asked = [About("interests", f"users/{1 + place % 7}", EVER) for place in range(CHUNK + 10)]
+    assert Outcomes(database).about(asked) == [ids[place % 7] for place in range(CHUNK + 10)]
+    assert sum("wanted" in one for one in queries) == 2
+
+
+def test_what_can_be_true_is_known_by_what_was_answered(database: Database) -> None:
+    number = about(database, 1)
+    labels = about(database, 2, version=2, answer='{"b":0.5,"a":null}')
+    timed = about(database, 3, version=3, answer='{"b":[0.5]}')
+    assert Outcomes(database).kinds([number, labels, timed, "f" * 32]) == {
+        number: Kind(), labels: Kind(("b", "a")), timed: Kind(("b",), timed=True),
+    }  # fmt: skip
+
+
+def test_labels_are_kept_as_they_were_told_also_none(kept: Outcomes) -> None:
+    for told_labels in (("b", "a"), ()):
+        kept.add([Told(prediction=IDS[0], value=told_labels, observed_at=7)])
+        found = kept.of([IDS[0]])[IDS[0]]
+        assert (found.value, found.number) == (told_labels, float(len(told_labels)))

@@ -165,7 +165,7 @@ def _quantiles(numbers: Sequence[float], wanted: Sequence[float]) -> Quantiles:
 def _known(assay: Assay, answers: Sequence[Answer]) -> Group:
     """What came true of these answers, beside them."""
     true = assay.outcomes.of([one.id for one in answers])
-    pairs = [(true[one.id].value, one.value) for one in answers if one.id in true and one.value is not None]
+    pairs = [(true[one.id].number, one.value) for one in answers if one.id in true and one.value is not None]
     return _group(pairs)
 
 
@@ -207,7 +207,7 @@ def _shadow(assay: Assay, phase: Phase, mark: Shadow, contract: Contract) -> Sha
     pairs = [(beside[where], one) for one in answers if (where := (one.exchange or "", one.position)) in beside]
     true = assay.outcomes.of([one.id for one, _ in pairs])
     both = [
-        (true[one.id].value, one.value, other.value)
+        (true[one.id].number, one.value, other.value)
         for one, other in pairs
         if one.id in true and one.value is not None and other.value is not None
     ]

@@ -111,7 +111,8 @@ class _Frames:
             "answer": text, "value": pl.Float64(), "took_us": whole, "position": whole,
             "version_recipe": text, "version_metrics": text,
             "exchange": text, "exchange_path": text, "exchange_status": whole, "exchange_took_us": whole,
-            "outcome": pl.Float64(), "outcome_at": moment, "experiment": text, "entity": text,
+            "outcome": pl.Float64(), "outcome_at": moment, "outcome_labels": text,
+            "experiment": text, "entity": text,
         }  # fmt: skip
 
     def of(self, chunk: Chunk) -> pl.DataFrame:

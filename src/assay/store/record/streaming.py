@@ -15,13 +15,13 @@ from assay.store.record.predictions import predictions
 from assay.store.record.walking import conditions
 
 CHUNK = 20_000
-NOTHING = (None, None)
+NOTHING = (None, None, None)
 OWN = (
     "id", "at", "model", "version", "role", "question", "answer", "value", "took_us", "position", "exchange",
     "experiment", "entity",
 )  # fmt: skip
 OF_EXCHANGE = ("path", "status", "took_us")
-FIELDS = (*OWN, *(f"exchange_{name}" for name in OF_EXCHANGE), "outcome", "outcome_at")
+FIELDS = (*OWN, *(f"exchange_{name}" for name in OF_EXCHANGE), "outcome", "outcome_at", "outcome_labels")
 
 
 class Chunk(NamedTuple):
@@ -93,14 +93,18 @@ def _chunk(connection: Connection, among: Span, where: list[Any]) -> tuple[Chunk
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
     known = _outcomes(connection, columns[0])
     told = [known.get(one, NOTHING) for one in columns[0]]
-    columns += [[value for value, _ in told], [at for _, at in told]]
+    columns += [list(one) for one in zip(*told, strict=True)] or [[], [], []]
     return Chunk(dict(zip(FIELDS, columns, strict=True)), looked), last
 
 
-def _outcomes(connection: Connection, ids: list[str]) -> dict[str, tuple[float, int]]:
+def _outcomes(connection: Connection, ids: list[str]) -> dict[str, tuple[float, int, str | None]]:
     """What is known to have come true of some predictions in a row; of several outcomes the newest counts."""
     if not ids:
         return {}
     about = outcomes.c.prediction
-    query = select(about, outcomes.c.value, outcomes.c.observed_at).where(about >= ids[0], about <= ids[-1])
-    return {one: (value, at) for one, value, at in connection.execute(query.order_by(about, outcomes.c.id))}
+    query = select(about, outcomes.c.value, outcomes.c.observed_at, outcomes.c.labels).where(
+        about >= ids[0], about <= ids[-1]
+    )
+    return {
+        one: (value, at, labels) for one, value, at, labels in connection.execute(query.order_by(about, outcomes.c.id))
+    }

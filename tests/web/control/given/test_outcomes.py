@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assay.clock import iso, now_us
-from tests import tiny
-from tests.web.running import Running
+from tests import known, tiny
+from tests.web.running import Running, serving
 
 OUTCOMES = "/v1/outcomes"
 
@@ -64,6 +65,11 @@ def test_a_list_is_kept_whole_or_not_at_all(server: Running) -> None:
      ([{"prediction": "a", "value": 1}, {"prediction": "a", "value": None}], "#/1/value"),
      ({"prediction": "a", "value": 1, "observed_at": "yesterday"}, "#/observed_at"),
      ({"prediction": "a", "value": 1, "observed_at": "2026-03-03"}, "#/observed_at"),
+     ({"entity": "shops/a", "value": 1}, "#/model"), ({"model": "stone", "value": 1}, "#"),
+     ({"prediction": "a", "entity": "shops/a", "model": "stone", "value": 1}, "#/entity"),
+     ({"prediction": "a", "model": "stone", "value": 1}, "#/model"),
+     ({"prediction": None, "value": 1}, "#/prediction"),
+     ({"entity": "shops/a", "model": "stone", "value": 1}, "#/entity"),
      ([{"prediction": "a", "value": 1, "observed_at": "2999-03-03T12:00:00Z"}], "#/0/observed_at")],
 )  # fmt: skip
 def test_a_refusal_names_the_place_and_the_rule(server: Running, body: Any, pointer: str) -> None:
@@ -74,3 +80,15 @@ def test_a_refusal_names_the_place_and_the_rule(server: Running, body: Any, poin
 def test_a_list_is_not_longer_than_allowed(server: Running) -> None:
     answer = server.post(OUTCOMES, [{"prediction": "a", "value": 1}] * 10_001)
     assert (answer.status, answer.json["errors"][0]["detail"]) == (422, "must have from 1 to 10000 entries")
+
+
+def test_of_an_entity_the_last_answer_until_then_is_meant(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", opened=known.opened) as server:
+        first = server.get("/shops/s1").json["prediction"]
+        between = iso(now_us())
+        second = server.get("/shops/s1").json["prediction"]
+        told = {"model": "sales", "entity": "shops/s1", "value": 7.5}
+        answer = server.post(OUTCOMES, [told, told | {"observed_at": between}])
+        assert [one["prediction"] for one in answer.json["results"]] == [second, first], answer.json
+        assert server.post(OUTCOMES, told | {"value": 8.5}).status == 201
+        assert (values(server, second), values(server, first)) == ([8.5, 7.5], [7.5])

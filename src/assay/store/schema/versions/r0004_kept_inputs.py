@@ -17,6 +17,7 @@ def upgrade() -> None:
     _create_sweeps()
     _create_experiments()
     _create_features()
+    op.add_column("outcomes", sa.Column("labels", sa.String))
     _index_the_queue()
     if op.get_bind().dialect.name == "postgresql":
         _compare_texts_byte_by_byte()
@@ -205,5 +206,11 @@ def _compare_texts_byte_by_byte() -> None:
         for column in found.get_columns(table):
             if isinstance(column["type"], sa.String):
                 op.alter_column(table, column["name"], type_=sa.String(collation="C"))
-    for table, name in (("predictions", "experiment"), ("predictions", "entity"), ("preparations", "versions")):
+    grown = (
+        ("predictions", "experiment"),
+        ("predictions", "entity"),
+        ("preparations", "versions"),
+        ("outcomes", "labels"),
+    )
+    for table, name in grown:
         op.alter_column(table, name, type_=sa.String(collation="C"))

@@ -8,8 +8,11 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from assay.app.record.telling import Said
+from assay.app.record.telling import tell as tell_all
 from assay.clock import iso, now_us, parse_iso
-from assay.domain.outcome import Outcome, Told
+from assay.domain.model import NAME
+from assay.domain.outcome import About, Outcome
 from assay.errors import Fault, QuestionInvalid
 from assay.web.control.described import answers
 from assay.web.control.parameters import PAGING, Parameters, body_as, documented
@@ -18,11 +21,21 @@ from assay.web.process import asked_in
 
 router = APIRouter(tags=["record"])
 MAX_TOLD = 10_000
+EVER = 2**63 - 1
 ONE: dict[str, Any] = {
-    "type": "object", "required": ["prediction", "value"],
+    "type": "object", "required": ["value"],
+    "oneOf": [{"required": ["prediction"]}, {"required": ["model", "entity"]}],
     "properties": {
         "prediction": {"type": "string", "description": "the prediction's id"},
-        "value": {"type": "number", "description": "what it should have been, in the target's unit"},
+        "model": {"type": "string", "description": "whose last answer about the entity it was, no later than `observed_at`"},
+        "entity": {"type": "string", "description": 'instead of a prediction: a feature table\'s name, "/" and the key'},
+        "value": {
+            "description": "what it should have been, in the target's unit; or the labels that were there",
+            "oneOf": [
+                {"type": "number"}, {"type": "array", "items": {"type": "string"}},
+                {"type": "object", "additionalProperties": {"type": "boolean"}},
+            ],
+        },
         "observed_at": {"type": "string", "format": "date-time", "description": "when that was so; now, unless told"},
     },
 }  # fmt: skip
@@ -35,27 +48,26 @@ BODY: dict[str, Any] = {
 
 
 class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One outcome as a client sends it."""
+    """One outcome as a client sends it: of a prediction, or of an entity with the model that answered about it."""
 
-    prediction: str
-    value: float
+    value: float | list[str] | dict[str, bool]
+    prediction: str | msgspec.UnsetType = msgspec.UNSET
+    model: str | msgspec.UnsetType = msgspec.UNSET
+    entity: str | msgspec.UnsetType = msgspec.UNSET
     observed_at: str | None = None
 
 
 @router.post("/v1/outcomes", openapi_extra=BODY, **answers("Outcome", 201, many="list"))
 async def tell(request: Request) -> Response:
-    """Keeps what one prediction, or each of a list, should have been; all of them or none. The last that was told counts."""
+    """Keeps what one prediction, or each of a list, should have been; all of them or none. The last that was told counts.
+
+    Instead of a `prediction` a `model` and an `entity` say of which: the last answer about it until `observed_at`.
+    """
     Parameters(request)
     sent = _sent(await request.body())
-    told = [_told(body, place) for place, body in sent.items()]
+    said = [_said(body, place) for place, body in sent.items()]
     conversation = asked_in.get()
-    kept = await run_in_threadpool(
-        request.app.state.assay.outcomes.add, told, conversation.id if conversation else None
-    )
-    missing = [one for one in kept if isinstance(one, int)]
-    if missing:
-        places, said = list(sent), "names no prediction of the record"
-        raise QuestionInvalid(tuple(Fault(f"{places[one]}/prediction", said, "unknown_prediction") for one in missing))
+    kept = await run_in_threadpool(tell_all, request.app.state.assay, said, conversation.id if conversation else None)
     response = json_response({"results": [outcome_json(one) for one in kept]})
     response.status_code = 201
     return response
@@ -93,7 +105,7 @@ def _sent(body: bytes) -> dict[str, bytes]:
     return {f"#/{number}": bytes(one) for number, one in enumerate(found)}
 
 
-def _told(body: bytes, place: str) -> Told:
+def _said(body: bytes, place: str) -> Said:
     try:
         given = body_as(body, Given)
     except QuestionInvalid as wrong:
@@ -108,4 +120,24 @@ def _told(body: bytes, place: str) -> Told:
     if not 0 <= at <= now:
         said = "must be a time from 1970 until now"
         raise QuestionInvalid((Fault(f"{place}/observed_at", said, "out_of_range"),))
-    return Told(prediction=given.prediction, value=given.value, observed_at=at)
+    # an answer of this moment may be of a host whose clock is ahead
+    until = EVER if given.observed_at is None else at
+    return Said(place=place, of=_of(given, place, until), value=given.value, observed_at=at)
+
+
+def _of(given: Given, place: str, until: int) -> str | About:
+    """Of what it is said: of a prediction, or of an entity; raises QuestionInvalid where it is neither, or both."""
+    told = {
+        name: one for name in ("prediction", "entity", "model") if (one := getattr(given, name)) is not msgspec.UNSET
+    }
+    if "prediction" in told:
+        beside = next((name for name in told if name != "prediction"), None)
+        if beside is not None:
+            said = "must not stand beside `prediction`, which says all of it"
+            raise QuestionInvalid((Fault(f"{place}/{beside}", said),))
+        return str(told["prediction"])
+    if "entity" not in told:
+        raise QuestionInvalid((Fault(place, "must name a `prediction`, or an `entity` with its `model`"),))
+    if not NAME.fullmatch(told.get("model", "")):
+        raise QuestionInvalid((Fault(f"{place}/model", "must name the model that answered about the entity"),))
+    return About(told["model"], told["entity"], until)
