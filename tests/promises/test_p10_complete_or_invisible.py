@@ -46,7 +46,11 @@ from pathlib import Path
 import assay, sklearn.pipeline
 for module in pkgutil.walk_packages(assay.__path__, "assay."):
     if not module.name.endswith(".env"):
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as missing:
+            if missing.name not in ("torch", "keras", "tensorflow"):  # extras that few have
+                raise
 from assay.app import Assay
 for line in sys.stdin:
     told = json.loads(line)
