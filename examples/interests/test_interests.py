@@ -170,6 +170,16 @@ def test_every_answer_is_recorded_with_user_and_features(service: Service) -> No
     assert set(json.loads(question)) == {"type", "content_titles"}
 
 
+def test_what_a_user_turned_out_to_like_is_kept_of_the_last_answer_about_him(service: Service) -> None:
+    asked = service.interests().headers["x-request-id"]
+    told = {"model": "interests", "entity": f"users/{KISIZA.upper()}", "value": ["Auditor", "Actuary"]}
+    answer = service.server.ask("/v1/outcomes", json.dumps(told).encode(), method="POST")
+    (kept,) = answer.json["results"]
+    recorded = service.server.ask(f"/v1/predictions/{kept['prediction']}").json
+    assert (answer.status, kept["value"], recorded["exchange"]) == (201, ["Actuary", "Auditor"], asked)
+    assert service.server.ask(f"/v1/outcomes?prediction={kept['prediction']}").json["results"] == [kept]
+
+
 def test_features_that_are_put_are_asked_at_once_and_the_past_stays(service: Service) -> None:
     user = "11111111-2222-4333-8444-555555555555"
     address = f"/v1/features/users/{user}"

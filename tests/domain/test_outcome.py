@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -17,5 +19,5 @@ def test_an_outcome_never_changes_and_goes_over_the_wire_by_its_names() -> None:
 
 
 def test_labels_are_counted_where_a_number_stands_for_them() -> None:
-    told = {"id": "a", "at": 2, "prediction": "b", "model": "stone", "version": 1, "observed_at": 1}
-    assert [Outcome(**told, value=one).number for one in (3.5, ("x", "y"), ())] == [3.5, 2.0, 0.0]  # type: ignore[arg-type]
+    told: dict[str, Any] = {"id": "a", "at": 2, "prediction": "b", "model": "stone", "version": 1, "observed_at": 1}
+    assert [Outcome(**told, value=one).number for one in (3.5, ("x", "y"), ())] == [3.5, 2.0, 0.0]
