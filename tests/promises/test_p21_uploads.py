@@ -90,7 +90,7 @@ def halves(home: Path, whole: bytes) -> list[str]:
     ]
 
 
-def settled(server: Server, timeout_s: float = 10) -> None:
+def settled(server: Server, timeout_s: float = 30) -> None:
     """Waits until no upload is under way."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until and list((server.home / "quarantine").glob("*")):
@@ -113,6 +113,7 @@ def test_an_upload_that_is_cut_off_anywhere_leaves_nothing(
         assert rows(home, "SELECT * FROM uploads") == []
         answer = upload(server, body)
         assert (answer.status, answer.json["rows"]) == (201, body.count(b"\n") - 1)
+        settled(server)
         found += halves(home, body) + leftovers(home)
         recorded = server.exchange(answer.headers["x-request-id"])
         assert recorded is not None

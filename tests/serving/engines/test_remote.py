@@ -322,7 +322,7 @@ def test_who_is_given_up_leaves_no_place_taken(make: Make, remote: Endpoint, moo
 def test_who_waits_for_a_place_and_gets_none_is_told_so(make: Make, remote: Endpoint) -> None:
     remote.mood("slow")
     contract = msgspec.structs.replace(RECORDINGS, target=Target(name="utterances", labels=("low",)))
-    engine = make(concurrency=1, timeout_s=0.5, failures=1, contract=contract)
+    engine = make(concurrency=1, timeout_s=2.0, failures=1, contract=contract)
     refused: list[Exception] = []
 
     def ask() -> None:
@@ -331,13 +331,13 @@ def test_who_waits_for_a_place_and_gets_none_is_told_so(make: Make, remote: Endp
         except errors.AssayError as told:
             refused.append(told)
 
-    asking = [threading.Thread(target=ask) for _ in range(8)]
+    asking = [threading.Thread(target=ask) for _ in range(40)]
     for one in asking:
         one.start()
     for one in asking:
         one.join()
     assert errors.Overloaded in {type(one) for one in refused}
-    assert len(refused) < 8
+    assert len(refused) < 40
 
 
 # ---- the circuit
