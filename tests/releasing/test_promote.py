@@ -228,7 +228,7 @@ def test_whom_a_version_was_judged_against_must_still_rule_when_it_takes_over(
 
     told = releaser.release([second], metric="mae", judge=judge, by="x")
     assert isinstance(told, str)
-    assert "given up for a later decision" in told
+    assert "somebody decided otherwise meanwhile" in told
     ruling = rollouts.ruling("stone")
     assert ruling is not None
     assert ruling.version == third.number

@@ -47,7 +47,9 @@ class PromotionOvertaken(AssayError):
     """The promotion was given up for another."""
 
     def __init__(self, model: str, number: int) -> None:
-        super().__init__(f"The promotion of version {number} of {model!r} was given up for a later decision.")
+        super().__init__(
+            f"The promotion of version {number} of {model!r} was given up: somebody decided otherwise meanwhile."
+        )
 
 
 class ModelFailed(AssayError, code="model_error"):

@@ -99,6 +99,25 @@ def test_a_version_before_that_is_gone_is_nothing_to_be_held_against(assay: Assa
 
 
 @pytest.mark.timeout(PATIENT)
+@pytest.mark.parametrize(("recipe", "passed"), [("swapped", False), ("drawn", True)])
+def test_a_ruling_version_that_cannot_be_asked_for_now_is_held_to_be_what_it_was(
+    assay: Assay, recipe: str, passed: bool
+) -> None:
+    version = misheard.version(assay, recipe)
+    assert looked_at(assay).outcome == "passed"
+    found = assay.artifacts.confirmed(assay.version("notes", 1).manifest or "")
+    found.chmod(0o600)
+    found.write_bytes(b"{}")
+
+    verdict = judge_control(assay, assay.application.model(None), version, by="the gate")
+
+    (remembered,) = [check for check in verdict.checks if check.name == "last_known"]
+    assert (remembered.passed, verdict.outcome == "passed") == (passed, passed)
+    assert "version 1 cannot be asked now" in remembered.detail
+    assert "last_known" not in {check.name for check in looked_at(assay, version.number).checks}
+
+
+@pytest.mark.timeout(PATIENT)
 def test_without_a_control_set_what_was_held_out_is_taken(tmp_path: Path) -> None:
     with misheard.opened(tmp_path / "home") as assay:
         version = assay.version("notes")

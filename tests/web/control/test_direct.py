@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 
 from assay.errors import AssayError, ModelNotFound
@@ -87,7 +88,38 @@ async def body(told: dict[str, int]) -> Response:
     return JSONResponse(told)
 
 
-@router.get("/lies")
+def somebody(name: str) -> str:
+    """Refuses one of them in its own way."""
+    if name == "nobody":
+        raise HTTPException(404, "Nobody of that name.")
+    return name
+
+
+@router.get("/named/{name}")
+async def named(name: Annotated[str, AfterValidator(somebody)]) -> Response:
+    """A parameter whose validator refuses."""
+    return JSONResponse(name)
+
+
+@router.get("/framed/factory")
+async def factory(one: Annotated[str, Query(default_factory=lambda: "made")]) -> Response:
+    """A default that is made for each request."""
+    return JSONResponse(one)
+
+
+@router.get("/framed/default")
+async def default(one: Annotated[int, Query(ge=1, validate_default=True)] = 0) -> Response:
+    """A default that is looked at."""
+    return JSONResponse(one)
+
+
+@router.get("/{anything}")
+async def single(anything: str) -> Response:
+    """Whatever stands alone."""
+    return JSONResponse(anything)
+
+
+@router.get("/lies/at/last")
 async def lies() -> Response:
     """Says one thing and does another."""
     return {"not": "a response"}  # type: ignore[return-value]  # that is what is tried
@@ -139,12 +171,13 @@ def ask(application: Any, address: str, method: str = "GET", sent: bytes = b"") 
 TAKEN = [
     "/users/me", "/users/me?top_k=3&least=0.5&exact=yes&as=you", "/users/me?least=1", "/users/me?nobody=knows&exact=0",
     "/users/me?as=", "/users/me?as=a%20b+c%E2%82%AC", "/users/me/numbered/7?of=ten", "/any/last?needed=5",
-    "/refuses/own", "/refuses/ours",
+    "/refuses/own", "/refuses/ours", "/named/somebody", "/alone",
 ]  # fmt: skip
 LEFT = [
     "/users/m", "/users/me?top_k=0", "/users/me?top_k=x", "/users/me?least=2", "/users/me?top_k=2&top_k=3", "/users/me?top_k=",
     "/users/me/numbered/10", "/users/me/numbered/x", "/any/last", "/any/last?needed=x", "/framed/value?top_k=7", "/framed/many?some=1&some=2",
-    "/framed/header", "/framed/depends", "/framed/plain", "/nowhere", "/", "//", "/users", "/users/", "/users/me/",
+    "/framed/header", "/framed/depends", "/framed/plain", "/no/where/at/all", "/", "//", "/users/", "/users/me/",
+    "/named/nobody", "/framed/factory", "/framed/default", "/framed/plain\n", "/alone\n", "*", "", "alone", "host:443",
 ]  # fmt: skip
 
 
@@ -179,7 +212,7 @@ def test_a_failure_is_for_whoever_is_before_us(api: FastAPI) -> None:
     with pytest.raises(RuntimeError, match="out of order"):
         ask(direct(api), "/refuses/otherwise")
     with pytest.raises(TypeError, match="lies says that it returns a response"):
-        ask(direct(api), "/lies")
+        ask(direct(api), "/lies/at/last")
 
 
 def test_where_something_may_stand_before_the_routes_nothing_is_taken(api: FastAPI) -> None:

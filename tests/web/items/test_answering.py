@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
+from assay.domain.items.collection import Wanted
 from assay.errors import ItemNotFound, ModelNotFound, NotServing, ParameterInvalid
 from assay.sources.application import Application
 from assay.web.items.answering import ServedItems
@@ -61,6 +64,10 @@ def test_each_verb_refuses_what_it_cannot_do(hearing: Running) -> None:
             await served.scores("other", {})
         with pytest.raises(ModelNotFound):
             await served.scores("other", {"model": "other"})
+        impossible = ({"version": 2**63}, {"version": 0}, {"from_s": math.inf}, {"to_s": 1e308}, {"to_s": math.nan})
+        for bounds in impossible:
+            with pytest.raises(ParameterInvalid):
+                await served.scores("other", cast("Wanted", bounds))
 
     asyncio.run(story())
 

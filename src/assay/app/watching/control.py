@@ -19,23 +19,25 @@ from assay.domain.version import Version
 from assay.errors import ApplicationInvalid, ArtifactRejected, DataInvalid, VersionRejected
 from assay.measures.confidences import average_precision, by_label, counted, metrics
 from assay.watching.answers import Evidence
-from assay.watching.change import label_changes, shifts
-from assay.watching.control import decide
+from assay.watching.change import TOLERATED, label_changes, shifts
+from assay.watching.control import decide, graded
 
 if TYPE_CHECKING:
     from assay.app import Assay
 
 SPLIT = "control"
+SILENT = "cannot be asked"
 
 
 def judge_control(assay: Assay, model: Model[Any], candidate: Version, *, by: str) -> Verdict:
     """Holds a version against the control set before it may answer, and keeps the verdict; it is for the gate to ask.
 
-    What hinders the judgement counts against the version: nobody knows what it would answer. Raises StoreUnavailable.
+    What hinders the judgement counts against the version: nobody knows what it would answer. Where the ruling version
+    cannot be asked at the moment, what it was last held to be counts. Raises StoreUnavailable.
     """
     before = version_before(assay, model, candidate)
     try:
-        return _judged(assay, model, candidate, before, by)
+        return _judged(assay, model, (candidate, before), by, remembering=True)
     except (DataInvalid, ArtifactRejected) as failed:
         place = control_place(assay)
         said = sentence(failed) if place is None else sentence(failed).replace(place, Path(place).name)
@@ -53,7 +55,7 @@ def watch(assay: Assay, model: Model[Any], number: int | None, *, by: str, progr
     if not model.labels:
         raise ApplicationInvalid(f"{model.name!r} answers with a number; a control set is for models with labels.")
     version = assay.version(model.name, number)
-    return _judged(assay, model, version, version_before(assay, model, version), by, progress)
+    return _judged(assay, model, (version, version_before(assay, model, version)), by, progress)
 
 
 def version_before(assay: Assay, model: Model[Any], version: Version) -> Version | None:
@@ -65,21 +67,27 @@ def version_before(assay: Assay, model: Model[Any], version: Version) -> Version
 
 
 def _judged(
-    assay: Assay, model: Model[Any], version: Version, before: Version | None, by: str, progress: Progress | None = None
-) -> Verdict:
+    assay: Assay, model: Model[Any], versions: tuple[Version, Version | None], by: str, progress: Progress | None = None,
+    *, remembering: bool = False,
+) -> Verdict:  # fmt: skip
+    version, before = versions
     try:
         sides = [_side(assay, model, version)]
     except UNFIT as failed:
         check = Check(name="errors", passed=False, detail=f"the version cannot be asked: {sentence(failed)}")
         return assay.verdicts.add(_verdict(model, version, (check,), by=by))
     other, note = _comparable(assay, model, sides[0], before)
-    control, other, note = _inputs(assay, model, (version, before), other, note)
+    control, other, note = _inputs(assay, model, versions, other, note)
     asked = ask(assay, model, control, sides if other is None else [*sides, other], progress)
     if not len(asked.evidence.truth):
         why = "; ".join(f"{name}: {said}" for name, said in list(asked.unheard.items())[:3])
         raise DataInvalid(f"None of the {control.rows.height:,} recordings of the control set can be heard: {why}.")
     checks, outcome = decide(model.gate, asked.evidence)
     evaluation = _evaluation(model, version, control, asked.evidence)
+    silent = SILENT in note or (other is not None and not asked.evidence.both.any())
+    if remembering and silent and before is not None:
+        checks += _remembered(assay, before, evaluation)
+        outcome = graded(checks)
     assay.evaluations.add(evaluation)
     told = _told(model, control, asked, evaluation) | {"note": note}
     verdict = _verdict(model, version, checks, by=by, outcome=outcome)
@@ -108,10 +116,23 @@ def _comparable(assay: Assay, model: Model[Any], mine: Side, before: Version | N
     try:
         side = _side(assay, model, before)
     except UNFIT as failed:
-        return None, f"version {before.number} cannot be asked: {sentence(failed)}"
+        return None, f"version {before.number} {SILENT}: {sentence(failed)}"
     if side.loaded.contract.target.labels != mine.loaded.contract.target.labels:
         return None, f"version {before.number} answers with other labels"
     return side, ""
+
+
+def _remembered(assay: Assay, before: Version, mine: Evaluation) -> tuple[Check, ...]:
+    """The version against what the ruling one was when it was last held against the control set, if it ever was."""
+    known = [one for one in assay.evaluations.all(before.model, before.number) if one.split == SPLIT]
+    if not known:
+        return ()
+    theirs, ours = (one.metrics["average_precision"] for one in (max(known, key=lambda one: one.id), mine))
+    said = (
+        f"version {before.number} {SILENT} now; when it last was, its average precision on the control set was {theirs:.3f},"
+        f" and this one's is {ours:.3f}; allowed is {TOLERATED:g} less"
+    )
+    return (Check(name="last_known", passed=not ours < theirs - TOLERATED, detail=said),)
 
 
 def _side(assay: Assay, model: Model[Any], version: Version) -> Side:

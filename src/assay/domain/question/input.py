@@ -51,11 +51,25 @@ class Input(msgspec.Struct, metaclass=InputMeta):
     # FastAPI asks types how to be validated and described in pydantic's own words, which are plain dictionaries.
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> dict[str, Any]:
-        return {"type": "function-plain", "function": {"type": "no-info", "function": cls.take}}
+        def taken(asked: Any) -> Input:
+            try:
+                return cls.take(asked)
+            except QuestionInvalid as refused:
+                raise NotTaken(refused) from None  # pydantic alone knows where in the body it stands
+
+        return {"type": "function-plain", "function": {"type": "no-info", "function": taken}}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
         return object_schema(cls.__name__, cls.assay_fields)
+
+
+class NotTaken(ValueError):
+    """A part of a body is no such input: `refused` names every fault, by pointers that begin at the part."""
+
+    def __init__(self, refused: QuestionInvalid) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 def _annotations(namespace: dict[str, Any]) -> dict[str, Any]:

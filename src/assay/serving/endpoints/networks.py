@@ -8,7 +8,12 @@ from collections.abc import Iterable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses as a translator writes them in IPv6
+# IPv4 addresses as translators write them in IPv6, today (RFC 6052) and once (RFC 2765)
+_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::ffff:0:0:0/96"))
+_COMPATIBLE = ipaddress.ip_network(
+    "::/96"
+)  # and as they were written before (RFC 4291, 2.5.5.1); but for ::1 and its like
+_LEAST = 0x1_0000
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)")
 
 
@@ -47,7 +52,7 @@ def meant(address: Address) -> list[Address]:
         return [address]
     if address.ipv4_mapped is not None:
         return [address.ipv4_mapped]
-    if address in _TRANSLATED:
+    if within(address, _TRANSLATED) or (address in _COMPATIBLE and int(address) >= _LEAST):
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
     if address.sixtofour is not None:
         return [address, address.sixtofour]

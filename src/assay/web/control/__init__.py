@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -10,6 +12,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from assay.domain.question.input import NotTaken
+from assay.domain.question.reader import MAX_FAULTS
 from assay.errors import AssayError, Fault, MalformedJson, MethodNotAllowed, QuestionInvalid, RouteNotFound
 from assay.web.canonical import Canonical
 from assay.web.control import docs
@@ -76,7 +80,7 @@ def _known(error: Exception) -> AssayError:
         told = error.errors()
         if any(one["type"] == "json_invalid" for one in told):
             return MalformedJson()
-        return QuestionInvalid(tuple(_fault(one) for one in told))
+        return QuestionInvalid(tuple(islice((fault for one in told for fault in _faults(one)), MAX_FAULTS)))
     return AssayError()
 
 
@@ -88,6 +92,15 @@ def _refusal(error: HTTPException) -> AssayError:
         return RouteNotFound()
     told: Any = error.detail
     return OwnRefusal(error.status_code, told if isinstance(told, str) else msgspec.json.encode(told).decode())
+
+
+def _faults(told: Any) -> Iterator[Fault]:
+    fault, reason = _fault(told), told.get("ctx", {}).get("error")
+    if not isinstance(reason, NotTaken):
+        yield fault
+        return
+    for one in reason.refused.faults:  # whose pointers begin at their own question
+        yield msgspec.structs.replace(one, pointer=fault.pointer + one.pointer.removeprefix("#"))
 
 
 def _fault(told: Any) -> Fault:

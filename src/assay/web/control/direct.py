@@ -74,7 +74,7 @@ class Direct:
     async def _response(self, scope: Scope, receive: Receive) -> Response | None:
         """What the route answers, refusals too; None where FastAPI has to look."""
         path, method = scope["path"], scope["method"]
-        if scope.get("root_path"):
+        if scope.get("root_path") or not path.startswith("/") or "\n" in path:  # before which a pattern may end
             return None
         for one in self._places.get(path.split("/", 2)[1], self._anywhere):
             match = one.pattern.match(path)
@@ -86,7 +86,7 @@ class Direct:
         try:
             parts = {name: one.convert[name](text) for name, text in match.groupdict().items()}
             told = _read(one, parts, scope["query_string"])
-        except ValueError:  # pydantic's, too
+        except Exception:  # noqa: BLE001 - whatever reads a parameter may refuse it, in its own way, and is asked again
             return None
         if told is None or one.respond is None:
             return None
@@ -167,9 +167,11 @@ def _parameters(fields: Sequence[Any]) -> list[Parameter] | None:
         info = one.field_info
         if not _word(info.annotation) or info.validation_alias not in (None, one.alias):
             return None
+        if info.default_factory is not None or info.validate_default:  # made or looked at anew for each request
+            return None
         plain = info.annotation is str and not info.metadata
         kind: Any = Annotated[info.annotation, info]
-        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        default = None if info.is_required() else info.default
         read = str if plain else TypeAdapter(kind).validate_python
         found.append(Parameter(one.alias, one.name, read, info.is_required(), default))
     return found

@@ -15,6 +15,8 @@ from assay.store.paging import MAX_LIMIT
 from assay.web.process import Process
 from assay.web.uploads import BY
 
+GREATEST = 10**9  # second or version
+
 
 class ServedItems:
     """One served collection, as `Items.names`, `.get`, `.scores`, `.delete` and `.sweep` reach it."""
@@ -40,7 +42,13 @@ class ServedItems:
         await asyncio.to_thread(Deleting(self._assay).delete, self._name, name, BY)
 
     async def scores(self, name: str, wanted: Wanted) -> list[Reading]:
-        """What stands of one item, or what is asked for."""
+        """What stands of one item, or what is asked for; raises ParameterInvalid where a bound cannot be one."""
+        bounds: tuple[tuple[str, float | None, int], ...] = (
+            ("version", wanted.get("version"), 1), ("from_s", wanted.get("from_s"), 0), ("to_s", wanted.get("to_s"), 0),
+        )  # fmt: skip
+        for parameter, told, low in bounds:
+            if told is not None and not low <= told <= GREATEST:
+                raise ParameterInvalid(parameter, f"must be from {low} to {GREATEST}")
         return await asyncio.to_thread(readings, self._assay, self._collection, name, wanted)
 
     async def sweep(self) -> list[Progress]:
