@@ -76,7 +76,7 @@ def _state(assay: Assay, task: Task, job: Job | None) -> State:
     wanted, left = _counts(assay, task)
     work, sweep = task.work, task.sweep
     reasons = assay.failures.reasons(work.collection, work.model, work.version)
-    failing = sum(one.items for one in reasons)
+    failing = min(sum(one.items for one in reasons), max(wanted - left, 0))  # not those of an earlier share
     rate = sweep.scored / (sweep.spent_us / 1e6) if sweep is not None and sweep.scored and sweep.spent_us else None
     running = job is not None and job.state == "running" and left and rate
     return State(
