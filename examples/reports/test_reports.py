@@ -153,7 +153,7 @@ def test_answers_are_kept_and_meet_the_truth_when_it_is_told(server: Server) -> 
     kept = call(server, "GET", f"/v1/predictions/{prediction}")[1]
     assert kept["question"]["report_text_len"] == 180
     assert set(kept["answer"]) == {"relevant"}
-    assert call(server, "POST", "/v1/outcomes", [{"prediction": prediction, "value": 1}])[0] in (200, 201)
+    assert call(server, "POST", "/v1/outcomes", [{"prediction": prediction, "value": ["relevant"]}])[0] in (200, 201)
 
 
 def test_a_version_of_the_other_recipe_answers_without_any_change_for_who_asks(server: Server, trained: Path) -> None:
