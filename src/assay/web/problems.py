@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
+from typing import Any
 
 import msgspec
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 from assay import errors
 from assay.domain.given.upload import TYPES
+from assay.domain.question.input import NotTaken
 from assay.domain.question.reader import MAX_FAULTS
 from assay.errors import AssayError, Fault
 
+LONGEST_PART = 80  # that a refusal repeats of a name that a client has chosen
 STATUS: dict[type[AssayError], int] = {
     errors.MalformedJson: 400, errors.MalformedEncoding: 400, errors.DuplicateKey: 400, errors.TooDeep: 400,
     errors.BadCursor: 400, errors.BadIdempotencyKey: 400, errors.BodyCutOff: 400,
@@ -137,3 +144,45 @@ def code_of(error: AssayError, faults: tuple[Fault, ...]) -> str:
         rows = any(fault.pointer.count("/") > 1 for fault in faults)
         return "row_invalid" if rows else kinds.pop()
     return error.code
+
+
+def known(error: Exception) -> AssayError:
+    """A refusal of the framework's, or of an application's own, in our words."""
+    if isinstance(error, AssayError):
+        return error
+    if isinstance(error, HTTPException):
+        return _refusal(error)
+    if isinstance(error, RequestValidationError):
+        told = error.errors()
+        if any(one["type"] == "json_invalid" for one in told):
+            return errors.MalformedJson()
+        return errors.QuestionInvalid(tuple(islice((fault for one in told for fault in _faults(one)), MAX_FAULTS)))
+    return AssayError()
+
+
+def _refusal(error: HTTPException) -> AssayError:
+    allow = (error.headers or {}).get("Allow")
+    if error.status_code == 405 and allow:
+        return errors.MethodNotAllowed(allow)
+    if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:  # nobody's own words
+        return errors.RouteNotFound()
+    told: Any = error.detail
+    return OwnRefusal(error.status_code, told if isinstance(told, str) else msgspec.json.encode(told).decode())
+
+
+def _faults(told: Any) -> Iterator[Fault]:
+    fault, reason = _fault(told), told.get("ctx", {}).get("error")
+    if not isinstance(reason, NotTaken):
+        yield fault
+        return
+    for one in reason.refused.faults:  # whose pointers begin at their own question
+        yield msgspec.structs.replace(one, pointer=fault.pointer + one.pointer.removeprefix("#"))
+
+
+def _fault(told: Any) -> Fault:
+    where, *parts = [str(part)[:LONGEST_PART] for part in told["loc"]]
+    expected = str(told.get("ctx", {}).get("expected", ""))
+    allowed = tuple(word.strip(" '") for word in expected.replace(" or ", ",").split(",")) if expected else ()
+    pointer = "#" + "".join(f"/{part}" for part in parts) if where == "body" else "/".join(parts)
+    code = "missing_feature" if told["type"] == "missing" else "invalid_parameter" if where != "body" else "invalid"
+    return Fault(pointer, told["msg"][:1].lower() + told["msg"][1:], code, allowed)
