@@ -107,6 +107,7 @@ def test_an_upload_that_is_cut_off_anywhere_leaves_nothing_and_what_was_there_st
         assert len(live(fresh_home)) == 1
         answer = upload(server, body)
         assert (answer.status, answer.json["size"]) == (201, len(body))
+        settled(server)
         found += halves(fresh_home, body) + leftovers(fresh_home)
         recorded = server.exchange(answer.headers["x-request-id"])
         assert recorded is not None
