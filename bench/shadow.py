@@ -37,7 +37,7 @@ def measure(subject: Subject) -> Iterator[Figures]:
 def tables(rows: list[Figures]) -> list[Table]:
     """Medians of the rounds, and the ratios within each round."""
     lines, compared = [], []
-    for server in distinct(rows, "server"):
+    for server in distinct(of_kind(rows, "load"), "server"):
         for connections in LEVELS:
             seen = of_kind(rows, "load", server=server, connections=connections)
             lines.append([

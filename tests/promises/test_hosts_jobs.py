@@ -133,7 +133,7 @@ def test_a_worker_whose_host_was_away_for_longer_than_its_lease_overwrites_nothi
     jobs, log = Jobs(database), away.log
     already = log.read_text().count("lease_lost") if log.exists() else 0
     run(away, home, "worker", str(LEASE_S), *unsafe)
-    made = jobs.add(chores.chore("sleep", seconds=5.0))  # long enough to be seen at work on a busy machine
+    made = jobs.add(chores.chore("sleep", seconds=2.0))
     until_it_holds(lambda: jobs.find(made.id).state == "running" and working(away))
     zombie = jobs.find(made.id).token
     part, meet = (away.pause, away.go_on) if loss == "pause" else (away.cut, away.join)
