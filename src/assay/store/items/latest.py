@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from assay.domain.items.item import Item
 from assay.domain.items.score import Failure, Score, Standing
@@ -43,14 +44,14 @@ class Latests:
 
     def find(self, collection: str, name: str, model: str | None = None) -> Latest:
         """What readers of the name are given now, of one model or of all; raises ItemNotFound."""
-        failing = select(failures).order_by(failures.c.at.desc())
-        failing = failing if model is None else failing.where(failures.c.model == model)
+        given, failing = _queries(one=model is not None)
+        of = {} if model is None else {"of": model}
         with self._database.reading() as connection:
-            rows = connection.execute(_query(model).where(items.c.collection == collection, items.c.name == name)).all()
+            rows = connection.execute(given, {"within": collection, "named": name, **of}).all()
             if not rows:
                 raise ItemNotFound(collection, name)
             item = item_with(_parts(rows[0])[0])
-            failed = connection.execute(failing.where(failures.c.item == item.id)).all()
+            failed = connection.execute(failing, {"about": item.id, **of}).all()
         return Latest(item=item, given=_given(rows), failures=[failure_of(row) for row in failed])
 
     def standing(self, items: Sequence[str]) -> dict[str, list[Standing]]:
@@ -63,12 +64,19 @@ class Latests:
         return found
 
 
-def _query(model: str | None) -> Select[Any]:
-    """Every column of the three tables, side by side; a name that several have is told by its place."""
+@cache  # making them costs as much as running them
+def _queries(*, one: bool) -> tuple[Select[Any], Select[Any]]:
+    """Every column of the three tables, side by side (a name that several have is told by its place), and the failures.
+
+    Of `one` model, or of all; to be run with `within`, `named`, `about` and `of`.
+    """
     mine = standings.c.item == items.c.id
-    mine = mine if model is None else mine & (standings.c.model == model)
+    mine = mine & (standings.c.model == bindparam("of")) if one else mine
     of = items.outerjoin(standings, mine).outerjoin(scores, scores.c.id == standings.c.score)
-    return select(*TABLES).select_from(of).where(LIVE)
+    asked = (items.c.collection == bindparam("within"), items.c.name == bindparam("named"))
+    failing = select(failures).where(failures.c.item == bindparam("about")).order_by(failures.c.at.desc())
+    failing = failing.where(failures.c.model == bindparam("of")) if one else failing
+    return select(*TABLES).select_from(of).where(LIVE, *asked), failing
 
 
 def _given(rows: Sequence[Row[Any]]) -> list[Given]:
