@@ -24,6 +24,7 @@ from assay.store.databases.stirring import Stirring
 
 LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL"}
 BUSY_TIMEOUT_S = 10.0
+LOG_PAGES = 2000  # a commit is some ten: fewer than one in a hundred waits until the log has been moved to its place
 SOMETHING: dict[What, str] = {
     "queued": "SELECT 1 FROM jobs WHERE state = 'queued' AND verb IN ('predict', 'notify') LIMIT 1", "ended": "SELECT 1",
 }  # fmt: skip
@@ -62,7 +63,7 @@ class Sqlite(Database):
             raw.execute(f"PRAGMA synchronous={self._synchronous}")
             raw.execute("PRAGMA foreign_keys=ON")
             # only the recorder's connection checkpoints, inside its own turn
-            raw.execute(f"PRAGMA wal_autocheckpoint={1000 if checkpointing else 0}")
+            raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES if checkpointing else 0}")
             level = raw.execute("PRAGMA synchronous").fetchone()[0]
         except sqlite.Error as failed:
             raise StoreUnavailable(f"The store cannot be opened: {failed}.") from failed
