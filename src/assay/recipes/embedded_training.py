@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 keras: Any = import_module("keras")  # raises ModuleNotFoundError: it is an optional extra
 
 Floats = NDArray[np.float32]
-STEP, BATCH = 0.01, 32  # Adam's
+LEARNING_RATE, BATCH_SIZE = 0.01, 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,11 @@ def learnt(texts: Sequence[Sequence[int]], beside: Sequence[Floats], truth: NDAr
     words, shares = padded(texts)
     given, known = [words, shares, *beside], truth.astype(np.float32)
     net = network(1 + int(words.max(initial=0)), [one.shape[1] for one in beside], truth.shape[1], order)
-    net.compile(optimizer=keras.optimizers.Adam(STEP), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    net.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss=keras.losses.BinaryCrossentropy(from_logits=True))
     draw = np.random.default_rng(order.seed)
     for _ in range(order.passes):
         turn = draw.permutation(len(known))
-        net.fit([one[turn] for one in given], known[turn], batch_size=BATCH, shuffle=False, verbose=0)
+        net.fit([one[turn] for one in given], known[turn], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     return arrays(net, len(beside))
 
 

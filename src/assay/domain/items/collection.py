@@ -13,6 +13,7 @@ from assay.domain.question.field import audio_field
 from assay.errors import ApplicationInvalid, NotServing
 
 OUR_ADDRESSES = frozenset({"docs", "livez", "readyz", "openapi.json", "v1"})
+GREATEST = 10**9  # version or second that can be asked for
 
 
 class Wanted(TypedDict, total=False):

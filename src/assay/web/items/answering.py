@@ -7,15 +7,13 @@ import asyncio
 from assay.app.items.deleting import Deleting
 from assay.app.items.progress import progress
 from assay.app.items.reading import readings
-from assay.domain.items.collection import Items, Wanted
+from assay.domain.items.collection import GREATEST, Items, Wanted
 from assay.domain.items.item import Item
 from assay.domain.items.reading import Progress, Reading
 from assay.errors import ParameterInvalid
 from assay.store.paging import MAX_LIMIT
 from assay.web.process import Process
 from assay.web.uploads import BY
-
-GREATEST = 10**9  # second or version
 
 
 class ServedItems:

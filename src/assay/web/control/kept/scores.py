@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from assay.app.items import reading
 from assay.clock import iso
-from assay.domain.items.collection import Wanted
+from assay.domain.items.collection import GREATEST, Wanted
 from assay.domain.items.score import Score
 from assay.errors import ParameterInvalid
 from assay.store.paging import MAX_LIMIT, Window
@@ -20,7 +20,6 @@ from assay.web.control.records import page_response
 
 router = APIRouter(tags=["items"])
 ALL = "all"
-MOST = 10**9
 SCORES: dict[str, tuple[str, str]] = {
     "model": ("string", "by this model only"),
     "version": ("string", "the newest set of this version, or of `all`, whether it stands or not"),
@@ -70,12 +69,12 @@ async def history(request: Request, collection: str, name: str) -> Response:
 
 def _wanted(told: Parameters) -> tuple[Wanted, bool]:
     """What is asked for, and whether that is every version; raises ParameterInvalid."""
-    from_s, to_s = (told.number(name, low=0, high=MOST) for name in ("from_s", "to_s"))
+    from_s, to_s = (told.number(name, low=0, high=GREATEST) for name in ("from_s", "to_s"))
     if from_s is not None and to_s is not None and from_s >= to_s:
         raise ParameterInvalid("to_s", "must be greater than from_s")
     every = told.text("version") == ALL
     wanted = Wanted(
-        model=told.text("model"), version=None if every else told.whole("version", low=1, high=MOST),
+        model=told.text("model"), version=None if every else told.whole("version", low=1, high=GREATEST),
         label=told.text("label"), min_confidence=told.number("min_confidence", low=0, high=1), from_s=from_s, to_s=to_s,
         as_of=told.moment("as_of"),
     )  # fmt: skip
