@@ -12,7 +12,7 @@ from tests.architecture.tree import ROOT
 
 RUN = frozenset({"bash", "python"})
 NAMED_FILE = re.compile(r"#\s*(?P<path>[\w./-]+\.(?:py|toml))\s*$")
-HERE = re.compile(r"\b(127\.0\.0\.1|localhost):8000\b")
+HERE = re.compile(r"\b(127\.0\.0\.1|localhost):(?:8000|5005)\b")  # the usual port, and that of the interests example
 FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$")
 
 # What stands between the words of a page and this machine. A page says what a reader types; a reader has a free port

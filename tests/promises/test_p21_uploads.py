@@ -22,6 +22,7 @@ STEP = 64 << 10
 KILLS = {"pr": 3, "nightly": 40}
 PATH = "/v1/datasets/mine/rows"
 CSV = {"Content-Type": "text/csv"}
+QUIET_S = 1.0
 LIMIT = 80 << 20
 
 
@@ -91,9 +92,11 @@ def halves(home: Path, whole: bytes) -> list[str]:
 
 
 def settled(server: Server, timeout_s: float = 30) -> None:
-    """Waits until no upload is under way."""
-    until = time.monotonic() + timeout_s
-    while time.monotonic() < until and list((server.home / "quarantine").glob("*")):
+    """Waits until no upload has been under way for a while: the last one may not have been begun yet."""
+    until, quiet = time.monotonic() + timeout_s, time.monotonic()
+    while time.monotonic() < until and time.monotonic() - quiet < QUIET_S:
+        if list((server.home / "quarantine").glob("*")):
+            quiet = time.monotonic()
         time.sleep(0.02)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -156,7 +155,7 @@ def known(error: Exception) -> AssayError:
         told = error.errors()
         if any(one["type"] == "json_invalid" for one in told):
             return errors.MalformedJson()
-        return errors.QuestionInvalid(tuple(islice((fault for one in told for fault in _faults(one)), MAX_FAULTS)))
+        return errors.QuestionInvalid(tuple(fault for one in told for fault in _faults(one)))
     return AssayError()
 
 
