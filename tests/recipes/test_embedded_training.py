@@ -39,7 +39,8 @@ def test_it_has_the_widths_and_the_rate_of_its_order() -> None:
     found = training.learnt(TEXTS, [FLAGS], TRUTH, training.Order(widths=(124, 128, 64), passes=1, seed=1))
     assert found.words.shape == (12, 124) and found.beside[0].shape == (3, 124)
     assert [weights.shape for weights, _ in found.layers] == [(248, 128), (128, 64), (64, 4)]
-    assert training.STEP == 0.01
+    rate = training.network(12, [3], 4, ORDER).optimizer.learning_rate
+    assert float(rate) == pytest.approx(0.01)
 
 
 def test_a_seed_decides_everything_and_random_numbers_of_others_are_left_alone() -> None:

@@ -44,7 +44,6 @@ def learnt(texts: Sequence[Sequence[int]], beside: Sequence[Floats], truth: NDAr
     words, shares = padded(texts)
     given, known = [words, shares, *beside], truth.astype(np.float32)
     net = network(1 + int(words.max(initial=0)), [one.shape[1] for one in beside], truth.shape[1], order)
-    net.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss=keras.losses.BinaryCrossentropy(from_logits=True))
     draw = np.random.default_rng(order.seed)
     for _ in range(order.passes):
         turn = draw.permutation(len(known))
@@ -63,7 +62,7 @@ def padded(texts: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], Floats]:
 
 
 def network(words: int, values: Sequence[int], labels: int, order: Order) -> Any:
-    """A Keras model: words and shares [n, longest] and flags [n, values] each, to logits [n, labels]."""
+    """A Keras model, ready to learn: words and shares [n, longest] and flags [n, values] each, to logits [n, labels]."""
     layers, seeds = keras.layers, count(order.seed)
     width, *hidden = order.widths
 
@@ -82,7 +81,9 @@ def network(words: int, values: Sequence[int], labels: int, order: Order) -> Any
     found = layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     for size in hidden:
         found = dense(size, found, "relu")
-    return keras.Model(inputs, dense(labels, found))
+    net = keras.Model(inputs, dense(labels, found))
+    net.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    return net
 
 
 def arrays(net: Any, beside: int) -> Weights:
