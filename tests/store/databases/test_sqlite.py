@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from assay.errors import AssayError, StoreUnavailable
+from assay.store.databases import checkpointing
 from assay.store.databases.library import WAL_RESET_FIXED, library
 from assay.store.databases.sqlite import Sqlite
 
@@ -54,8 +55,12 @@ def test_every_connection_syncs_every_commit(sqlite: Sqlite) -> None:
             assert connection.execute(text("PRAGMA synchronous")).scalar_one() == FULL
 
 
-def test_only_a_connection_that_is_told_to_checkpoints_on_its_own(sqlite: Sqlite) -> None:
-    for told, pages in ((True, 2000), (False, 0)):
+@pytest.mark.parametrize(("version", "most"), [((3, 51, 3), 64_000), ((3, 40, 1), 2_000)])
+def test_a_commit_moves_the_log_only_where_nobody_else_may_or_could(
+    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], most: int
+) -> None:
+    monkeypatch.setattr(checkpointing, "library", lambda: version)
+    for told, pages in ((True, most), (False, 0)):
         raw = sqlite.connect(checkpointing=told)
         assert raw.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == pages
         raw.close()

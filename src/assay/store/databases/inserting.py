@@ -1,4 +1,4 @@
-"""The record's way into SQLite: multi-row inserts on one connection, which alone checkpoints."""
+"""The record's way into SQLite: multi-row inserts on one connection, whose log is moved beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from assay.errors import StoreUnavailable, Unstorable
 from assay.store.database import Values
+from assay.store.databases.checkpointing import Checkpointer, beside_commits
 from assay.store.databases.library import identity, sqlite
 from assay.store.record import exchanges, predictions
 from assay.store.work.queue import TASK_COLUMNS, TASKS_BEGIN
@@ -16,6 +17,7 @@ from assay.store.work.queue import TASK_COLUMNS, TASKS_BEGIN
 # Chunks are powers of two, so that a handful of prepared statements serves every group.
 # values that cannot be bound; anything else that is not refused, such as a damaged page, is the store's own fault
 NO_FAULT_OF_THE_STORE = (sqlite.DataError, sqlite.ProgrammingError, sqlite.InterfaceError)
+LOOK_ROWS = 256  # after so many, whether the log is long enough to be moved
 CHUNKS = (256, 64, 32, 16, 8, 4, 2, 1)
 
 
@@ -36,12 +38,15 @@ class SqliteWriter:
         self._connection: Any = None
         self._log_path = f"{file.path}-wal"
         self._log: tuple[int, int] | None = None  # the log file that our connection has open
+        self._checkpointer: Checkpointer | None = None
+        self._rows = 0  # since the log was last looked at
 
     def write(self, asked: list[Values], answered: list[Values], queued: Sequence[Values] = ()) -> None:
         """As `Writer.write` has it."""
         try:
             with self._file.turn():
                 self._insert(asked, answered, queued)
+            self._look_after_log(len(asked) + len(answered) + len(queued))
         except sqlite.IntegrityError as refused:
             raise Unstorable(f"The record cannot be stored: {refused}.") from refused
         except StoreUnavailable:
@@ -56,12 +61,26 @@ class SqliteWriter:
     def forget(self) -> None:
         """Gives the connection back, and those of readers, who must not go on with files that are no longer there."""
         connection, self._connection = self._connection, None
+        checkpointer, self._checkpointer = self._checkpointer, None
+        if checkpointer is not None:
+            checkpointer.stop()
         if connection is not None:
             self._file.renew()
             try:
                 connection.close()
             except sqlite.Error:
                 return
+
+    def _look_after_log(self, rows: int) -> None:
+        self._rows += rows
+        if self._rows < LOOK_ROWS or not beside_commits():
+            return
+        self._rows = 0
+        if self._checkpointer is None:
+            file = self._file
+            self._checkpointer = Checkpointer(file.connect, file.turn, lambda: identity(self._log_path) == self._log)
+            self._checkpointer.start()
+        self._checkpointer.written()
 
     def _insert(self, asked: list[Values], answered: list[Values], queued: Sequence[Values]) -> None:
         if self._connection is None:

@@ -18,13 +18,13 @@ from sqlalchemy.pool import QueuePool
 from assay.clock import boot_clock, now_us, ticks_us
 from assay.errors import StoreUnavailable
 from assay.store.database import Database, Health, What, Writer, keeping_to_text, translating
+from assay.store.databases.checkpointing import pages_in_a_commit
 from assay.store.databases.inserting import File, SqliteWriter
 from assay.store.databases.library import identity, sqlite
 from assay.store.databases.stirring import Stirring
 
 LEVELS = {0: "OFF", 1: "NORMAL", 2: "FULL"}
 BUSY_TIMEOUT_S = 10.0
-LOG_PAGES = 2000  # a commit is some ten: fewer than one in a hundred waits until the log has been moved to its place
 SOMETHING: dict[What, str] = {
     "queued": "SELECT 1 FROM jobs WHERE state = 'queued' AND verb IN ('predict', 'notify') LIMIT 1", "ended": "SELECT 1",
 }  # fmt: skip
@@ -35,7 +35,7 @@ class Sqlite(Database):
     """One SQLite file. Readers never wait; writers take turns by a lock file that every process of the machine honours.
 
     SQLite's own busy handler sleeps in growing steps and starves some under load; the lock is looked at every half
-    millisecond, and keeps two connections from ever writing or checkpointing at once, which old libraries do not survive.
+    millisecond, and keeps two connections from ever writing at once: old libraries do not survive that one of them moves the log.
     Nobody waits for it for ever: its holder may have been stopped.
     """
 
@@ -62,8 +62,8 @@ class Sqlite(Database):
             mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             raw.execute(f"PRAGMA synchronous={self._synchronous}")
             raw.execute("PRAGMA foreign_keys=ON")
-            # only the recorder's connection checkpoints, inside its own turn
-            raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES if checkpointing else 0}")
+            # of all commits only the recorder's may move the log, and only where nobody has done it beside them
+            raw.execute(f"PRAGMA wal_autocheckpoint={pages_in_a_commit() if checkpointing else 0}")
             level = raw.execute("PRAGMA synchronous").fetchone()[0]
         except sqlite.Error as failed:
             raise StoreUnavailable(f"The store cannot be opened: {failed}.") from failed
@@ -110,7 +110,7 @@ class Sqlite(Database):
                 yield writer
 
     def writer(self) -> Writer:
-        """A connection of the record's own, which alone checkpoints."""
+        """A connection of the record's own, whose log alone is looked after."""
         return SqliteWriter(File(self.path, self.turn, partial(self.connect, checkpointing=True), self.engine.dispose))
 
     def now(self, connection: Connection) -> int:
