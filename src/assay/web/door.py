@@ -98,7 +98,7 @@ class Door:
             else:
                 strict_json(body)
         marked = asked_in.set(Conversation(request))
-        captured = Captured(body)
+        captured, whole = Captured(body), scope
         if request.method == "HEAD":  # as GET, without its body
             scope = {**scope, "method": "GET"}
         try:
@@ -119,7 +119,7 @@ class Door:
         else:
             await keeping
         headers = [*captured.headers, (b"x-request-id", request.id.encode())]
-        await reply(send, captured.status, response, headers, length)
+        await reply(send, captured.status, response, headers, length, whole)
 
     async def _refuse(self, request: Request, refused: AssayError, send: Send) -> None:
         status, body, headers = problem_of(refused, request.id)

@@ -24,7 +24,8 @@ from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.store.record.recorder import Entry
 from assay.web.process import Process, exchange_row
-from assay.web.requests import Request, Send
+from assay.web.protocol import TOGETHER
+from assay.web.requests import Request, Scope, Send
 
 log = structlog.get_logger("assay")
 _encode = msgspec.json.Encoder().encode
@@ -174,11 +175,19 @@ def render(answered: Answered, *, single: bool) -> bytes:
     return _encode(answers[0] if single else answers)
 
 
-async def reply(send: Send, status: int, body: bytes, headers: Headers, length: int | None = None) -> None:
-    """Sends a whole response; `length` is that of the body where it is not sent (HEAD)."""
+async def reply(
+    send: Send, status: int, body: bytes, headers: Headers, length: int | None = None, scope: Scope | None = None
+) -> None:
+    """Sends a whole response; `length` is that of the body where it is not sent (HEAD).
+
+    Where the server of this `scope` knows how to, head and body go together: whoever waits is woken once.
+    """
     told = str(len(body) if length is None else length).encode()
     if status != 204:  # which has no body, and must not tell its length
         headers = [*headers, (b"content-length", told)]
+    together = None if scope is None else scope.get("extensions", {}).get(TOGETHER)
+    if together is not None and together["send"](scope, status, headers, body):
+        return
     start = {"type": "http.response.start", "status": status, "headers": headers}
     try:
         await send(start)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 
 from assay.clock import new_id, ticks_us
 from assay.web.problems import Problem
@@ -14,12 +14,19 @@ from assay.web.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from assay.web.requests import Scope
+
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100
 PACE_BYTES = 1 << 20  # for each so many of a body, a client has the time that a body may take
 WRITE_TIMEOUT_US = 60_000_000
 KEEP_ALIVE_US = 75_000_000
 SWEEP_S = 1.0
+TOGETHER = (
+    "assay.together"  # the extension of ASGI by which an answer is sent with one call: `GuardedProtocol.together`
+)
+_BODILESS = (204, 304)
+_ABOUT_THE_CONNECTION = (b"connection", b"transfer-encoding")
 _REASONS = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -44,6 +51,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stuck_us = 0
         self._idle_since_us = 0
         self._refused = False
+        self._extensions: dict[str, dict[object, object]] = {TOGETHER: {"send": self.together}}
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self.refuse(503, "too_many_connections", "The server has as many connections as it accepts.")
@@ -94,6 +102,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(400, "bad_framing", "A request names exactly one host.")
         else:
             before = self.cycle
+            self.scope["extensions"] = self._extensions
             super().on_headers_complete()
             if self.closing:
                 _make_last(self.cycle, before)
@@ -141,6 +150,27 @@ class GuardedProtocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
+
+    def together(self, scope: Scope, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Sends a whole answer in one write, where uvicorn's cycle makes two; False, and nothing is sent, where it has to."""
+        cycle = self.cycle
+        if cycle is None or cycle.scope is not scope or cycle.response_started or cycle.disconnected:
+            return False
+        if status not in STATUS_LINE or status in _BODILESS or self.flow.write_paused or self.transport.is_closing():
+            return False
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value) or name.lower() in _ABOUT_THE_CONNECTION:
+                return False
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"".join(parts))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def shutdown(self) -> None:
         """What is being answered is the last on this connection. An idle one stays: its client may be asking right now."""
