@@ -51,13 +51,11 @@ async def interests_of(
     user = await users.find(user_handle)
     answer = await interests.predict_for(user)
     least = max(one or 0.0 for one in (min_probability, probability, threshold, probability_threshold))
-    ranked = sorted(answer.prediction.items(), key=lambda one: -one[1])
-    found = [
-        {"id": INTERESTS[label], "label": label, "probability": sure} for label, sure in ranked if sure >= least
-    ]  # fmt: skip
+    sure = answer.prediction
+    ranked = sorted((label for label in sure if sure[label] >= least), key=lambda label: -sure[label])[:top_k]
     told = {
         "user_handle": user.key,
-        "interests": found[:top_k],
+        "interests": [{"id": INTERESTS[label], "label": label, "probability": sure[label]} for label in ranked],
         "name": user.values["name"],
         "type": user.values["type"],
     }

@@ -39,6 +39,9 @@ feature_rows = Table(
 )  # fmt: skip
 CHUNK = 500  # keys asked for in one query
 NOW = feature_rows.c.ended_at.is_(None)
+_KNOWN = select(feature_rows).where(feature_rows.c.features == bindparam("of_features"), NOW)
+_ONE = _KNOWN.where(feature_rows.c.entity == bindparam("of_entity"))
+_SOME = _KNOWN.where(feature_rows.c.entity.in_(bindparam("of_entities", expanding=True)))
 _END = (
     update(feature_rows)
     .where(*(feature_rows.c[name] == bindparam(f"of_{name}") for name in ("features", "entity", "at")))
@@ -173,9 +176,9 @@ def entity_of(row: Row[Any]) -> Entity:
 def _standing(connection: Connection, features: str, keys: Sequence[str]) -> dict[str, Row[Any]]:
     found: dict[str, Row[Any]] = {}
     for some in _chunks(keys):
-        wanted = feature_rows.c.entity == some[0] if len(some) == 1 else feature_rows.c.entity.in_(some)
-        query = select(feature_rows).where(feature_rows.c.features == features, wanted, NOW)
-        found |= {row.entity: row for row in connection.execute(query)}
+        asked = {"of_features": features} | ({"of_entity": some[0]} if len(some) == 1 else {"of_entities": [*some]})
+        rows = connection.execute(_ONE if len(some) == 1 else _SOME, asked)
+        found |= {row.entity: row for row in rows}
     return found
 
 

@@ -90,13 +90,13 @@ class Direct:
             return None
         if told is None or one.respond is None:
             return None
-        request = Request({**scope, "app": self._api, "path_params": parts, "endpoint": one.respond}, receive)
+        asked = {**scope, "app": self._api, "path_params": parts, "endpoint": one.respond}
         if one.request is not None:
-            told[one.request] = request
+            told[one.request] = Request(asked, receive)
         try:
             answer = await one.respond(**told)
         except self._refusals as refused:
-            return await self._refuse(request, refused)
+            return await self._refuse(Request(asked, receive), refused)
         if not isinstance(answer, Response):
             raise TypeError(
                 f"{one.respond.__qualname__} says that it returns a response, and has returned something else."
