@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from assay.web import protocol
+from assay.web.protocol import GuardedProtocol
 from tests import tiny
 from tests.web.running import Running, serving
 
@@ -189,3 +195,82 @@ def test_a_connection_that_is_told_to_end_ends_after_its_next_answer(own_server:
         made.settimeout(10)
         assert b"connection: close" in one_answer(made)
         assert made.recv(1) == b""
+
+
+@pytest.mark.parametrize("asked", [GOOD, None])
+def test_a_connection_that_stays_idle_is_closed_in_the_end(
+    own_server: Running, monkeypatch: pytest.MonkeyPatch, asked: bytes | None
+) -> None:
+    body = json.dumps(tiny.QUESTION).encode()
+    question = b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_US", 300_000)
+    began = time.monotonic()
+    assert talk(own_server, asked or question + b"Content-Length: %d\r\n\r\n" % len(body) + body).startswith(
+        b"HTTP/1.1 200"
+    )
+    assert 0.3 < time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HEAD /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        b"GET /v1/models HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_an_answer_that_leaves_in_one_write_is_the_same_as_uvicorns_own(
+    own_server: Running, monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    sent: list[bool] = []
+    together = own_server.protocol.together
+
+    def counted(self: GuardedProtocol, *told: Any) -> bool:
+        sent.append(together(self, *told))
+        return sent[-1]
+
+    def answered() -> list[bytes]:
+        with socket.create_connection(("127.0.0.1", own_server.port), timeout=0.5) as made:
+            made.sendall(asked)
+            found = b""
+            with suppress(TimeoutError):
+                while part := made.recv(65536):
+                    found += part
+        head, _, body = found.partition(b"\r\n\r\n")
+        return [*(line for line in head.split(b"\r\n") if not line.startswith((b"x-request-id", b"date"))), body[:15]]
+
+    monkeypatch.setattr(own_server.protocol, "together", counted)
+    first = answered()
+    assert sent[0]
+    monkeypatch.setattr(own_server.protocol, "together", lambda *_told: False)
+    assert answered() == first
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "facts"),
+    [
+        (200, [(b"connection", b"close")], {}), (200, [(b"Transfer-Encoding", b"chunked")], {}),
+        (200, [(b"bad name", b"1")], {}), (200, [(b"x", b"a\r\nb")], {}), (204, [], {}), (799, [], {}),
+        (200, [], {"response_started": True}), (200, [], {"disconnected": True}), (200, [], {"scope": {}}),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_quite_simple_is_left_to_uvicorn(
+    status: int, headers: list[tuple[bytes, bytes]], facts: dict[str, Any]
+) -> None:
+    def connection(**told: Any) -> tuple[Any, list[bytes]]:
+        written: list[bytes] = []
+        cycle = SimpleNamespace(
+            **{"scope": scope, "response_started": False, "disconnected": False, "keep_alive": True} | told,
+            default_headers=[], message_event=threading.Event(), on_response=lambda: None,
+        )  # fmt: skip
+        transport = SimpleNamespace(is_closing=lambda: False, write=written.append)
+        return SimpleNamespace(cycle=cycle, flow=SimpleNamespace(write_paused=False), transport=transport), written
+
+    scope: dict[str, Any] = {"type": "http"}
+    simple, written = connection()
+    assert GuardedProtocol.together(simple, scope, 200, [(b"x", b"1")], b"body")
+    assert written == [b"HTTP/1.1 200 OK\r\nx: 1\r\n\r\nbody"]
+    other, written = connection(**facts)
+    assert not GuardedProtocol.together(other, scope, status, headers, b"")
+    assert not written

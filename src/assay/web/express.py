@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from assay.clock import ticks_us
 from assay.errors import AssayError
 from assay.serving.served import Served
 from assay.serving.shelf import Shelf
@@ -217,15 +216,9 @@ class ExpressProtocol(GuardedProtocol):
         closing = b"" if ask.keep_alive else b"connection: close\r\n"
         self.transport.write(head + closing + b"content-length: %d\r\n\r\n" % len(body) + body)
         ask.response_complete = True
-        self.server_state.total_requests += 1
         if not ask.keep_alive:
             self.transport.close()
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self._idle_since_us = ticks_us()
+        self.on_response_complete()
 
 
 def head_of(model: str, number: int) -> bytes:

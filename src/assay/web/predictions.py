@@ -24,8 +24,7 @@ from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.store.record.recorder import Entry
 from assay.web.process import Process, exchange_row
-from assay.web.protocol import TOGETHER
-from assay.web.requests import Request, Scope, Send
+from assay.web.requests import TOGETHER, Request, Scope, Send
 
 log = structlog.get_logger("assay")
 _encode = msgspec.json.Encoder().encode

@@ -10,11 +10,10 @@ from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, ST
 
 from assay.clock import new_id, ticks_us
 from assay.web.problems import Problem
+from assay.web.requests import TOGETHER, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from assay.web.requests import Scope
 
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100
@@ -22,9 +21,6 @@ PACE_BYTES = 1 << 20  # for each so many of a body, a client has the time that a
 WRITE_TIMEOUT_US = 60_000_000
 KEEP_ALIVE_US = 75_000_000
 SWEEP_S = 1.0
-TOGETHER = (
-    "assay.together"  # the extension of ASGI by which an answer is sent with one call: `GuardedProtocol.together`
-)
 _BODILESS = (204, 304)
 _ABOUT_THE_CONNECTION = (b"connection", b"transfer-encoding")
 _REASONS = {
@@ -35,8 +31,51 @@ _REASONS = {
 }
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds. Only counters are kept per request; one sweep a second looks at the clocks."""
+class WholeAnswers(HttpToolsProtocol):
+    """uvicorn's protocol, but an answer that is whole leaves in one write, and none starts a timer."""
+
+    _idle_since_us: int
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """A new connection: who answers on it may do so with one call."""
+        self._extensions: dict[str, dict[object, object]] = {TOGETHER: {"send": self.together}}
+        super().connection_made(transport)
+
+    def together(self, scope: Scope, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Sends a whole answer in one write, where uvicorn's cycle makes two; False, and nothing is sent, where it has to."""
+        cycle = self.cycle
+        if cycle is None or cycle.scope is not scope or cycle.response_started or cycle.disconnected:
+            return False
+        if status not in STATUS_LINE or status in _BODILESS or self.flow.write_paused or self.transport.is_closing():
+            return False
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value) or name.lower() in _ABOUT_THE_CONNECTION:
+                return False
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"".join(parts))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's own, but without a timer for each answer: whose connection stays idle, `sweep` sees."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since_us = ticks_us()
+
+
+class GuardedProtocol(WholeAnswers):
+    """The same with bounds. Only counters are kept per request; one sweep a second looks at the clocks."""
 
     header_timeout_us: ClassVar[int]
     body_timeout_us: ClassVar[int]
@@ -51,7 +90,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stuck_us = 0
         self._idle_since_us = 0
         self._refused = False
-        self._extensions: dict[str, dict[object, object]] = {TOGETHER: {"send": self.together}}
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self.refuse(503, "too_many_connections", "The server has as many connections as it accepts.")
@@ -150,27 +188,6 @@ class GuardedProtocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
-
-    def together(self, scope: Scope, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
-        """Sends a whole answer in one write, where uvicorn's cycle makes two; False, and nothing is sent, where it has to."""
-        cycle = self.cycle
-        if cycle is None or cycle.scope is not scope or cycle.response_started or cycle.disconnected:
-            return False
-        if status not in STATUS_LINE or status in _BODILESS or self.flow.write_paused or self.transport.is_closing():
-            return False
-        parts = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value) or name.lower() in _ABOUT_THE_CONNECTION:
-                return False
-            parts += (name, b": ", value, b"\r\n")
-        parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
-        cycle.response_started = cycle.response_complete = True
-        self.transport.write(b"".join(parts))
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
-        return True
 
     def shutdown(self) -> None:
         """What is being answered is the last on this connection. An idle one stays: its client may be asking right now."""

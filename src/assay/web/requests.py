@@ -27,6 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 MAX_URI_BYTES = 8192
 REMEMBERED_OF_REFUSED = 2048
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+TOGETHER = "assay.together"  # the extension of ASGI by which a whole answer is sent with one call
 _WANTED = frozenset(
     (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key", b"if-none-match",
      b"x-assay-subject", b"prefer", b"webhook-url")

@@ -161,13 +161,13 @@ def test_it_goes_on_once_the_store_is_back_and_says_so(sqlite: Sqlite) -> None:
 @pytest.mark.usefixtures("soon")
 def test_a_failed_record_ends_it_and_the_next_begins_another(sqlite: Sqlite, writer: Writer) -> None:
     record(writer, 1)
-    first = writer._checkpointer  # type: ignore[attr-defined]
+    first = writer._checkpointer  # type: ignore[attr-defined]  # SQLite's own writer has one
     assert first.is_alive()
     writer.forget()
     assert not first.is_alive()
     with suppress(StoreUnavailable):
         record(writer, 1)
-    assert writer._checkpointer is not first  # type: ignore[attr-defined]
+    assert writer._checkpointer is not first  # type: ignore[attr-defined]  # SQLite's own writer has one
 
 
 def test_an_old_library_never_moves_beside_a_commit(
@@ -176,7 +176,7 @@ def test_an_old_library_never_moves_beside_a_commit(
     monkeypatch.setattr(checkpointing, "library", lambda: (3, 40, 1))
     monkeypatch.setattr(inserting, "LOOK_ROWS", 10)
     record(writer, 2)
-    assert writer._checkpointer is None  # type: ignore[attr-defined]
+    assert writer._checkpointer is None  # type: ignore[attr-defined]  # SQLite's own writer has one
     turns: list[bool] = []
 
     def turn() -> AbstractContextManager[None]:
