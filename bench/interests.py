@@ -26,7 +26,7 @@ from bench.subject import ASSAY, ROOT, Subject, plain_environment
 
 APPLICATION = ROOT / "examples" / "interests"
 SCRIPT = Path(__file__).with_name("paths.lua")
-LEVELS = (1, 16, 64)
+LOADS = ((1, 0), (16, 0), (64, 0), (64, 200))  # connections, and for how many milliseconds each thinks before it asks
 WORKERS = (1, 2)
 LOOKED_UP = 2_000
 ASKED = 20_000  # different users, drawn from all
@@ -61,13 +61,14 @@ def tables(rows: list[Figures]) -> list[Table]:
     ]
     looked = [[f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}"] for one in of_kind(rows, "lookup")]
     loads = [
-        [str(one["workers"]), str(one["connections"]), f"{one['rps']:,.0f}", f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}",
-         str(one["errors"]), f"{one['cpu_ms']:.3f}", f"{one['other_cores']:.2f}", f"{one['recorded']:,} of {one['answers']:,}"]
+        [str(one["workers"]), str(one["connections"]), str(one["think_ms"]), f"{one['rps']:,.0f}",
+         f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}", str(one["errors"]), f"{one['cpu_ms']:.3f}", f"{one['other_cores']:.2f}", f"{one['recorded']:,} of {one['answers']:,}"]
         for one in of_kind(rows, "load")
     ]  # fmt: skip
     heads = [
         "workers",
         "connections",
+        "each thinks for ms",
         "req/s",
         "p50 ms",
         "p99 ms",
@@ -131,15 +132,16 @@ def _served(subject: Subject, home: Path, ids: Sequence[str], workers: int) -> I
     processes = Processes(command, folder=folder, environment=plain_environment())
     try:
         _wait(processes, f"http://127.0.0.1:{port}/interests/{ids[0]}")
-        for connections in LEVELS:
+        for connections, think_ms in LOADS:
             _wrk(paths, port, connections, subject.plan.warm_up)
             before = _recorded(home)
             cpu, machine, client = processes.cpu_s(), machine_cpu_s(), _client_cpu_s()
-            told = _wrk(paths, port, connections, subject.plan.seconds)
+            told = _wrk(paths, port, connections, subject.plan.seconds, think_ms)
             cpu, machine, client = processes.cpu_s() - cpu, machine_cpu_s() - machine, _client_cpu_s() - client
             answers = told["requests"] - told["refused"]
             yield {
-                "connections": connections, "answers": answers, "errors": told["refused"] + told["broken"],
+                "connections": connections, "think_ms": think_ms, "answers": answers,
+                "errors": told["refused"] + told["broken"],
                 "rps": answers / told["seconds"], "p50_ms": told["p50_ms"], "p99_ms": told["p99_ms"],
                 "cpu_ms": 1000 * cpu / max(answers, 1), "recorded": _recorded(home) - before,
                 "other_cores": max(0.0, machine - cpu - client) / told["seconds"],
@@ -148,12 +150,18 @@ def _served(subject: Subject, home: Path, ids: Sequence[str], workers: int) -> I
         processes.end()
 
 
-def _wrk(paths: Path, port: int, connections: int, seconds: int) -> Figures:
+def _wrk(paths: Path, port: int, connections: int, seconds: int, think_ms: int = 0) -> Figures:
     command = [
         "wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "20s",
         "--script", str(SCRIPT), f"http://127.0.0.1:{port}/",
     ]  # fmt: skip
-    ran = subprocess.run(command, env=os.environ | {"PATHS": str(paths)}, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command,
+        env=os.environ | {"PATHS": str(paths), "THINK_MS": str(think_ms)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = re.search(r"^MEASURED (.*)$", ran.stdout, re.MULTILINE)
     if found is None:
         raise SystemExit(f"wrk failed: {ran.stdout[-1000:]} {ran.stderr[-1000:]}")

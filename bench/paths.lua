@@ -1,5 +1,13 @@
--- wrk: asks for the addresses of the file $PATHS in turn, and ends with one line of JSON
+-- wrk: asks for the addresses of the file $PATHS in turn, and ends with one line of JSON; with $THINK_MS, each connection
+-- waits for about so long before it asks
 local ready, last = {}, 0
+local think = tonumber(os.getenv("THINK_MS") or "0")
+
+if think > 0 then
+  function delay()
+    return math.random(0, 2 * think)
+  end
+end
 
 function init(_)
   for path in io.lines(os.getenv("PATHS")) do
