@@ -181,7 +181,8 @@ class Model(Generic[QuestionT]):
         """Accepts questions to be answered in the background, by the version that rules then or by one that is named.
 
         The task is recorded with the exchange in which it was asked: it is begun once the route has answered, and not at
-        all where that is a refusal. `webhook` is told of its end; `subject` falls to an arm as in `predict`.
+        all where that is a refusal. `webhook`, or else the one that the client names (`Webhook-URL`), is told of its end;
+        `subject` falls to an arm as in `predict`.
         """
         return await self._served().submit(questions, version=version, webhook=webhook, subject=subject)
 

@@ -17,13 +17,15 @@ from assay.errors import (
 from assay.outages import Outage
 from assay.web.asks.addressed import PREFIX, addressed, asks
 from assay.web.items.streaming import Streams
-from assay.web.predictions import LONG_BODY_BYTES, reply
+from assay.web.predictions import LONG_BODY_BYTES
 from assay.web.problems import CONTENT_TYPE, problem_of
 from assay.web.process import Conversation, Process, asked_in
-from assay.web.requests import Captured, Hosts, Receive, Request, Scope, Send
+from assay.web.requests import Captured, Hosts, Receive, Request, Scope, Send, reply
 from assay.web.tasks.routes import JobRoute, LaterRoute
 
 BODY_MAY_BE_ABSENT = ("/train", "/queries")
+API = "/v1/"  # all else is the application's own
+JSON = (b"content-type", b"application/json")
 PROBES = frozenset(("/livez", "/readyz"))
 log = structlog.get_logger("assay")
 
@@ -97,20 +99,37 @@ class Door:
                 await asyncio.to_thread(strict_json, body)
             else:
                 strict_json(body)
+        captured = Captured(body)
+        key = None if request.path.startswith(API) else self._predict.once.key(request)
+
+        async def answer() -> None:
+            await self._ask(request, scope, captured)
+            await self._keep(request, captured, key)
+
+        if key is None:
+            await answer()
+        elif (earlier := await self._predict.once.answer(key, request, answer)) is not None:
+            again = [JSON, (b"x-request-id", request.id.encode())]  # all that is kept under a key is JSON
+            await self._predict.once.replay(request, earlier, again, send)
+            return
+        headers = [*captured.headers, (b"x-request-id", request.id.encode())]
+        length, response = len(captured.response), b"" if request.method == "HEAD" else captured.response
+        await reply(send, captured.status, response, headers, length, scope)
+
+    async def _ask(self, request: Request, scope: Scope, captured: Captured) -> None:
         marked = asked_in.set(Conversation(request))
-        captured, whole = Captured(body), scope
         if request.method == "HEAD":  # as GET, without its body
             scope = {**scope, "method": "GET"}
         try:
             await self._api(scope, captured.receive, captured.send)
         finally:
             asked_in.reset(marked)
-        response = b"".join(captured.body)
-        length = len(response)
-        if request.method == "HEAD":
-            response = b""
+
+    async def _keep(self, request: Request, captured: Captured, key: str | None) -> None:
         reading = request.method in ("GET", "HEAD")
-        keeping = self._process.keep(request, captured.status, response, whole=not reading)
+        response = b"" if request.method == "HEAD" else captured.response
+        done = key if captured.is_json_of_success else None
+        keeping = self._process.keep(request, captured.status, response, whole=not reading, key=done)
         if request.path in PROBES:
             # a probe tells the truth about the store; it cannot wait for it
             task = asyncio.create_task(self._quietly(keeping))
@@ -118,8 +137,6 @@ class Door:
             task.add_done_callback(self._pending.discard)
         else:
             await keeping
-        headers = [*captured.headers, (b"x-request-id", request.id.encode())]
-        await reply(send, captured.status, response, headers, length, whole)
 
     async def _refuse(self, request: Request, refused: AssayError, send: Send) -> None:
         status, body, headers = problem_of(refused, request.id)
@@ -155,6 +172,6 @@ class Door:
 
 def must_be_json(request: Request) -> bool:
     """Whether the request's body, if it has one or needs one, is read as JSON whatever it is called."""
-    if request.method not in ("POST", "PUT", "PATCH") or not request.path.startswith("/v1/"):
+    if request.method not in ("POST", "PUT", "PATCH") or not request.path.startswith(API):
         return False
     return bool(request.body) or (request.path.startswith(PREFIX) and not request.path.endswith(BODY_MAY_BE_ABSENT))

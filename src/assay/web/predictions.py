@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-import structlog
 
-from assay.domain.exchange import Exchange
 from assay.domain.prediction import Prediction
-from assay.errors import (
-    AlreadyAnswered,
-    BodyTooLarge,
-    IdempotencyInProgress,
-    IdempotencyMismatch,
-    ParameterInvalid,
-)  # fmt: skip
+from assay.errors import BodyTooLarge, ParameterInvalid
 from assay.serving.batch import Awaited
 from assay.serving.draw import Picked
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Answered, Served
 from assay.store.record.recorder import Entry
+from assay.web.asks.once import Once
 from assay.web.process import Process, exchange_row
-from assay.web.requests import TOGETHER, Request, Scope, Send
+from assay.web.requests import Headers, Request, Send, reply
 
-log = structlog.get_logger("assay")
 _encode = msgspec.json.Encoder().encode
-Headers = list[tuple[bytes, bytes]]
 LONG_BODY_BYTES = 65_536
 VARIANT = b"x-model-variant"
 
@@ -67,12 +57,12 @@ class PredictRoute:
         settings = process.settings
         self.limit = max(settings.max_body_bytes, settings.max_batch_bytes)
         self._limit_of_one = settings.max_body_bytes
-        self._idempotent = "no-idempotency" not in settings.unsafe
+        self.once = Once(process)
 
     async def __call__(self, request: Request, served: Served, version: LoadedVersion | None, send: Send) -> None:
         """Answers one request that was read; raises AssayError where it cannot, and then nothing was sent."""
         picked, questions, single = await self._taken(request, served, version)
-        key = request.idempotency_key() if self._idempotent else None
+        key = self.once.key(request)
         ask = HttpAsk(request, questions, picked, single=single, key=key)
 
         async def answer() -> None:
@@ -81,8 +71,9 @@ class PredictRoute:
 
         if key is None:
             await answer()
-        elif (earlier := await self._once(key, request, answer)) is not None:
-            await self._replay(request, earlier, served.model, send)
+        elif (earlier := await self.once.answer(key, request, answer)) is not None:
+            again = self._headers_again(request, earlier.status, earlier.response or b"", served.model)
+            await self.once.replay(request, earlier, again, send)
             return
         found, experiment = picked
         await reply(send, 200, ask.response, headers_of(request, found.model, found.number, experiment))
@@ -101,33 +92,8 @@ class PredictRoute:
             return await asyncio.to_thread(_read, request, served, version)
         return _read(request, served, version)
 
-    async def _once(self, key: str, request: Request, answer: Callable[[], Awaitable[None]]) -> Exchange | None:
-        """Answers unless this key was answered before; then that exchange. Two at once: the second is refused."""
-        answering = self._process.answering
-        if key in answering:
-            raise IdempotencyInProgress
-        answering.add(key)
-        try:
-            earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
-            if earlier is None:
-                try:
-                    await answer()
-                except AlreadyAnswered:  # by another process, between our look and our commit
-                    earlier = await asyncio.to_thread(self._process.assay.exchanges.by_idempotency_key, key)
-        finally:
-            answering.discard(key)
-        if earlier is not None and earlier.request != request.body:
-            raise IdempotencyMismatch
-        return earlier
-
-    async def _replay(self, request: Request, earlier: Exchange, model: str, send: Send) -> None:
-        response = earlier.response or b""
-        await self._process.keep(request, earlier.status, response, replay_of=earlier.id)
-        headers = [*self._headers_again(request, earlier, model), (b"idempotent-replayed", b"true")]
-        await reply(send, earlier.status, response, headers)
-
-    def _headers_again(self, request: Request, earlier: Exchange, model: str) -> Headers:
-        return headers_of(request, model, version_in(earlier.response or b""))
+    def _headers_again(self, request: Request, status: int, response: bytes, model: str) -> Headers:
+        return headers_of(request, model, version_in(response))
 
 
 def _read(request: Request, served: Served, version: LoadedVersion | None) -> tuple[Picked, list[Any], bool]:
@@ -172,24 +138,3 @@ def render(answered: Answered, *, single: bool) -> bytes:
         for one, value in zip(answered.ids, answered.values, strict=True)
     ]
     return _encode(answers[0] if single else answers)
-
-
-async def reply(
-    send: Send, status: int, body: bytes, headers: Headers, length: int | None = None, scope: Scope | None = None
-) -> None:
-    """Sends a whole response; `length` is that of the body where it is not sent (HEAD).
-
-    Where the server of this `scope` knows how to, head and body go together: whoever waits is woken once.
-    """
-    told = str(len(body) if length is None else length).encode()
-    if status != 204:  # which has no body, and must not tell its length
-        headers = [*headers, (b"content-length", told)]
-    together = None if scope is None else scope.get("extensions", {}).get(TOGETHER)
-    if together is not None and together["send"](scope, status, headers, body):
-        return
-    start = {"type": "http.response.start", "status": status, "headers": headers}
-    try:
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-    except (OSError, RuntimeError):
-        log.info("client_gone", status=status)  # what it asked is recorded all the same

@@ -45,6 +45,10 @@ class Conversation:
         """Who asks, where the client says it; raises BadSubject."""
         return self._request.subject()
 
+    def webhook(self) -> str | None:
+        """Who is to be told of what is done later, where the client says it."""
+        return self._request.webhook()
+
 
 class Process:
     """Started within the event loop, ended before it ends."""
@@ -98,11 +102,15 @@ class Process:
         self.assay.close()
 
     async def keep(
-        self, request: Request, status: int, response: bytes, *, replay_of: str | None = None, whole: bool = True
-    ) -> None:
-        """Records an exchange with its predictions; returns once it is durable. Raises StoreUnavailable or Unstorable."""
+        self, request: Request, status: int, response: bytes, *, key: str | None = None, replay_of: str | None = None,
+        whole: bool = True,
+    ) -> None:  # fmt: skip
+        """Records an exchange with its predictions; returns once it is durable.
+
+        Raises StoreUnavailable or Unstorable, or AlreadyAnswered where another exchange has this key.
+        """
         tasks = request.tasks if status < REFUSED else ()  # of a refusal nothing is done
-        row = exchange_row(request, status, response, replay_of=replay_of, whole=whole)
+        row = exchange_row(request, status, response, key=key, replay_of=replay_of, whole=whole)
         try:
             await self.keep_entry(Entry(row, request.predictions, tasks))
         finally:

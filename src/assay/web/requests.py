@@ -1,9 +1,11 @@
-"""What is checked of every request before anybody looks at what it asks."""
+"""What is checked of every request before anybody looks at what it asks, and how a whole answer is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+import structlog
 
 from assay.clock import new_id, now_us, ticks_us
 from assay.domain.releases.subject import subject_of
@@ -23,6 +25,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+log = structlog.get_logger("assay")
 
 MAX_URI_BYTES = 8192
 REMEMBERED_OF_REFUSED = 2048
@@ -111,6 +116,11 @@ class Request:
         told = self.headers.get(SUBJECT)
         return None if told is None else subject_of(told)
 
+    def webhook(self) -> str | None:
+        """The address that the client wants to be told of what is done later, as it has written it."""
+        told = self.headers.get(b"webhook-url")
+        return None if told is None else told.decode("latin-1")
+
     def took_us(self) -> int:
         """How long ago the request came."""
         return ticks_us() - self.began
@@ -144,6 +154,17 @@ class Captured:
         self.headers: list[tuple[bytes, bytes]] = []
         self.body: list[bytes] = []
 
+    @property
+    def response(self) -> bytes:
+        """The body of the answer."""
+        return b"".join(self.body)
+
+    @property
+    def is_json_of_success(self) -> bool:
+        """Whether something was done, and what came of it is told as JSON."""
+        kinds = [value.partition(b";")[0].strip() for name, value in self.headers if name == b"content-type"]
+        return 200 <= self.status < 300 and kinds == [b"application/json"]
+
     async def receive(self) -> Message:
         """The whole body once."""
         body, self._body = self._body, None
@@ -158,6 +179,27 @@ class Captured:
             self.headers = [(name, value) for name, value in message["headers"] if name != b"content-length"]
         elif message["type"] == "http.response.body":
             self.body.append(message.get("body", b""))
+
+
+async def reply(
+    send: Send, status: int, body: bytes, headers: Headers, length: int | None = None, scope: Scope | None = None
+) -> None:
+    """Sends a whole response; `length` is that of the body where it is not sent (HEAD).
+
+    Where the server of this `scope` knows how to, head and body go together: whoever waits is woken once.
+    """
+    told = str(len(body) if length is None else length).encode()
+    if status != 204:  # which has no body, and must not tell its length
+        headers = [*headers, (b"content-length", told)]
+    together = None if scope is None else scope.get("extensions", {}).get(TOGETHER)
+    if together is not None and together["send"](scope, status, headers, body):
+        return
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    try:
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+    except (OSError, RuntimeError):
+        log.info("client_gone", status=status)  # what it asked is recorded all the same
 
 
 def check_key(told: bytes) -> str:

@@ -11,9 +11,8 @@ from assay.app.given.receiving import Receiving
 from assay.domain.given.upload import TYPES, Format, Upload
 from assay.errors import AssayError, BodyCutOff, BodyTooLarge, ParameterInvalid, UnsupportedEncoding, UnsupportedFile
 from assay.store.files.quarantine import Draft
-from assay.web.predictions import reply
 from assay.web.process import Process
-from assay.web.requests import REMEMBERED_OF_REFUSED, Receive, Request, Send
+from assay.web.requests import REMEMBERED_OF_REFUSED, Receive, Request, Send, reply
 
 PREFIX, SUFFIX = "/v1/datasets/", "/rows"
 WRITTEN_AT_ONCE = 1 << 20

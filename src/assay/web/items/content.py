@@ -13,9 +13,8 @@ from assay.domain.items.item import Item
 from assay.errors import ParameterInvalid
 from assay.store.record.recorder import Entry
 from assay.web.items.upload import ADDRESS, tag_of
-from assay.web.predictions import Headers, reply
 from assay.web.process import Process, streamed_row
-from assay.web.requests import Receive, Request, Send
+from assay.web.requests import Headers, Receive, Request, Send, reply
 
 LAST = "/content"
 CHUNK = 1 << 18

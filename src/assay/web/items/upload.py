@@ -14,9 +14,8 @@ from assay.clock import iso
 from assay.domain.items.collection import Items
 from assay.domain.items.item import Item
 from assay.errors import ApplicationInvalid, AssayError, AudioUnsupported, ParameterInvalid, UnsupportedEncoding
-from assay.web.predictions import reply
 from assay.web.process import Process
-from assay.web.requests import Receive, Request, Send
+from assay.web.requests import Receive, Request, Send, reply
 from assay.web.uploads import BY, Body, told_length
 
 ADDRESS = "/v1/items/"

@@ -14,9 +14,9 @@ from assay.domain.job import Job
 from assay.errors import AlreadyAnswered, AssayError
 from assay.store.record.recorder import Entry
 from assay.store.work.tasks import key_of, row_of
-from assay.web.predictions import Headers, headers_of, version_in
+from assay.web.predictions import headers_of, version_in
 from assay.web.process import Process, exchange_row
-from assay.web.requests import Request
+from assay.web.requests import Headers, Request
 from assay.web.tasks.told import accepted_headers, accepted_id, accepted_json
 
 ACCEPTED = 202

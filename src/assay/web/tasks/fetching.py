@@ -6,9 +6,8 @@ import re
 
 import msgspec
 
-from assay.web.predictions import reply
 from assay.web.process import Process
-from assay.web.requests import Request, Send
+from assay.web.requests import Request, Send, reply
 from assay.web.tasks.preferring import LONGEST_WAIT_S
 from assay.web.tasks.told import ADDRESS, job_json
 

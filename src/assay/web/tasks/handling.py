@@ -39,10 +39,12 @@ class TaskedModel(ServedModel):
         )
         asked = msgspec.json.encode(msgspec.to_builtins(list(questions)))
         reader.reader.read(asked)
+        conversation = asked_in.get()
+        if webhook is None and conversation is not None:
+            webhook = conversation.webhook()
         if webhook is not None:
             Webhooks(process.settings.webhook_secret, process.settings.webhook_hosts).check(webhook)
         await process.admit()
-        conversation = asked_in.get()
         order = Order(
             version=version, exchange=conversation.id if conversation else None, webhook=webhook, questions=msgspec.Raw(asked),
             subject=subject if subject is not None or conversation is None else conversation.subject(),

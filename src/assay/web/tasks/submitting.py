@@ -5,17 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from assay.app.tasks.webhooks import Webhooks
-from assay.domain.exchange import Exchange
 from assay.domain.given.task import Order
 from assay.serving.loaded import LoadedVersion
 from assay.serving.served import Served
-from assay.web.predictions import Headers, PredictRoute, reply
+from assay.web.predictions import PredictRoute
 from assay.web.process import Process
-from assay.web.requests import Request, Send
+from assay.web.requests import Headers, Request, Send, reply
 from assay.web.tasks.accepting import ACCEPTED, Accepting, Wanted, accepted_again
 from assay.web.tasks.preferring import PREFER, preference_of
-
-WEBHOOK = b"webhook-url"
 
 
 class LaterRoute(PredictRoute):
@@ -33,7 +30,7 @@ class LaterRoute(PredictRoute):
             await super().__call__(request, served, version, send)
             return
         _, questions, _ = await self._taken(request, served, version)
-        key = request.idempotency_key() if self._idempotent else None
+        key = self.once.key(request)
         order = Order(
             version=None if version is None else version.number, exchange=request.id, subject=request.subject(),
             webhook=self._webhook(request), questions=msgspec.Raw(request.body),
@@ -42,22 +39,21 @@ class LaterRoute(PredictRoute):
         accepting = Accepting(self._process, request, order, wanted)
         if key is None:
             await accepting.accept()
-        elif (earlier := await self._once(key, request, accepting.accept)) is not None:
-            await self._replay(request, earlier, served.model, send)
+        elif (earlier := await self.once.answer(key, request, accepting.accept)) is not None:
+            again = self._headers_again(request, earlier.status, earlier.response or b"", served.model)
+            await self.once.replay(request, earlier, again, send)
             return
         applied = (b"preference-applied", preference.applied)
         await reply(send, accepting.status, accepting.body, [*accepting.headers(), applied])
 
     def _webhook(self, request: Request) -> str | None:
         """Who is to be told of the end; raises WebhookRejected."""
-        told = request.headers.get(WEBHOOK)
-        if told is None:
-            return None
-        url = told.decode("latin-1")
-        self._webhooks.check(url)
+        url = request.webhook()
+        if url is not None:
+            self._webhooks.check(url)
         return url
 
-    def _headers_again(self, request: Request, earlier: Exchange, model: str) -> Headers:
-        if earlier.status != ACCEPTED:
-            return super()._headers_again(request, earlier, model)
-        return accepted_again(request, earlier.response or b"")
+    def _headers_again(self, request: Request, status: int, response: bytes, model: str) -> Headers:
+        if status != ACCEPTED:
+            return super()._headers_again(request, status, response, model)
+        return accepted_again(request, response)
