@@ -74,6 +74,18 @@ def test_an_address_of_nobody_is_told_from_a_routes_own_404(more: Running) -> No
     assert more.get("/own/404").json["code"] == "refused"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("OPTIONS", "/v1/models/stone/experiment", "DELETE, GET, HEAD, PATCH, POST"), ("DELETE", "/v1/models", "GET, HEAD"),
+        ("PATCH", "/price", "POST"), ("OPTIONS", "/livez", "GET, HEAD"),
+    ],
+)  # fmt: skip
+def test_all_methods_that_an_address_knows_are_named(server: Running, method: str, path: str, allowed: str) -> None:
+    answer = server.ask(method, path)
+    assert (answer.status, answer.json["code"], answer.headers["allow"]) == (405, "method_not_allowed", allowed)
+
+
 @pytest.mark.parametrize("path", ["/v1/models/", "/price/", "/livez/", "/docs/..%2F"])
 def test_an_address_has_one_spelling(server: Running, path: str) -> None:
     assert server.get(path).json["code"] == "not_found"

@@ -6,10 +6,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from assay.errors import AssayError
+from assay.errors import AssayError, MethodNotAllowed
 from assay.web.canonical import Canonical
 from assay.web.control import docs
-from assay.web.control.direct import Direct
+from assay.web.control.direct import Direct, methods_of
 from assay.web.control.kept import short
 from assay.web.control.routes import ROUTERS
 from assay.web.features.lookups import Lookups, ServedFeatures, tables_of
@@ -50,10 +50,13 @@ def make_api(process: Process) -> FastAPI:
     return api
 
 
-async def refused(_request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     """A refusal as problem+json."""
     if isinstance(error, PassedOn):
         return Response(error.body, error.status, {"cache-control": "no-store"}, CONTENT_TYPE.decode())
+    if isinstance(error, HTTPException) and error.status_code == 405 and "Allow" in (error.headers or {}):
+        # which names the methods of the first route only
+        error = MethodNotAllowed(", ".join(methods_of(request.app, request.scope["path"])))
     conversation = asked_in.get()
     status, body, headers = problem_of(known(error), conversation.id if conversation else "")
     named = {"cache-control": "no-store"} | {name.decode(): value.decode() for name, value in headers}

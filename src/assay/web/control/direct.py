@@ -104,6 +104,15 @@ class Direct:
         return answer
 
 
+def methods_of(api: FastAPI, path: str) -> list[str]:
+    """The methods that an address knows, HEAD with GET."""
+    known: set[str] = set()
+    for route in iter_route_contexts(api.routes):
+        if isinstance(route.original_route, APIRoute) and route.path_regex.match(path):
+            known |= route.methods or set()
+    return sorted(known | {"HEAD"} if "GET" in known else known)
+
+
 def _read(one: Found, parts: dict[str, Any], query: bytes) -> dict[str, Any] | None:
     """The arguments; None where something is missing or said twice. Raises ValueError where something cannot be read."""
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else ()

@@ -22,7 +22,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = run("features", "load", folder, "shops", "--data", file)
     assert found.exit_code == 0, found.output
     assert "shops: 3 rows from" in found.stdout and "2 entities are new" in found.stdout
-    assert "1 rows were refused: unknown_category (1)." in found.stdout
+    assert "1 row was refused: unknown_category (1)." in found.stdout
     assert "row 2: #/town: must be one of north, south" in found.stdout
     file.write_text("shop,size,town,staff,name\na,120,north,3,Corner\nc,70,south,,Two\n")
     again = run("features", "load", folder, "shops", "--data", file, "--json")

@@ -31,7 +31,10 @@ def show_loaded(told: Loaded, *, as_json: bool) -> None:
     out.print(Text(show.clean(said)), soft_wrap=True)
     if refused:
         why = ", ".join(f"{code} ({count:,})" for code, count in told.refused.items())
-        out.print(Text(show.clean(f"{refused:,} rows were refused: {why}."), style="red"), soft_wrap=True)
+        out.print(
+            Text(show.clean(f"{refused:,} {'row was' if refused == 1 else 'rows were'} refused: {why}."), style="red"),
+            soft_wrap=True,
+        )
         for one in told.examples:
             out.print(Text(show.clean(f"  {one}")), soft_wrap=True)
 
