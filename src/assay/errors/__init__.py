@@ -57,6 +57,7 @@ from assay.errors.requests import (
     BadCursor,
     BadIdempotencyKey,
     BodyCutOff,
+    BodyIsPart,
     BodyTooLarge,
     DecodedTooLarge,
     DuplicateKey,
@@ -120,7 +121,7 @@ from assay.errors.work import (
 __all__ = [
     "AlreadyAnswered", "AlreadyServing", "ApplicationInvalid", "ArtifactRejected", "AssayError", "AudioRejected",
     "AudioTooLong", "AudioUnsupported", "BackupRejected", "BadCursor", "BadIdempotencyKey", "BadOutput", "BadSubject",
-    "BodyCutOff", "BodyTooLarge", "CollectionNotFound", "DataInvalid", "DataSuspect", "DatasetInUse",
+    "BodyCutOff", "BodyIsPart", "BodyTooLarge", "CollectionNotFound", "DataInvalid", "DataSuspect", "DatasetInUse",
     "DatasetNotFound", "DatasetRejected", "DecodedTooLarge", "Draining", "DuplicateKey", "EntityKeyInvalid",
     "EntityNotFound", "EntityOutdated", "ExperimentInvalid",
     "ExperimentNotFound", "ExperimentRunning", "Fault", "FeaturesNotFound", "IdempotencyInProgress", "IdempotencyMismatch",

@@ -13,6 +13,10 @@ class BodyCutOff(AssayError, code="body_cut_off"):
     """The client went away before its body was complete."""
 
 
+class BodyIsPart(AssayError, code="body_is_part"):
+    """This address takes a whole file at once: send it without Content-Range."""
+
+
 class UnsupportedMediaType(AssayError):
     """The body must be sent as application/json."""
 

@@ -19,7 +19,7 @@ from assay.errors import AssayError, Fault
 LONGEST_PART = 80  # that a refusal repeats of a name that a client has chosen
 STATUS: dict[type[AssayError], int] = {
     errors.MalformedJson: 400, errors.MalformedEncoding: 400, errors.DuplicateKey: 400, errors.TooDeep: 400,
-    errors.BadCursor: 400, errors.BadIdempotencyKey: 400, errors.BodyCutOff: 400,
+    errors.BadCursor: 400, errors.BadIdempotencyKey: 400, errors.BodyCutOff: 400, errors.BodyIsPart: 400,
     errors.ModelNotFound: 404, errors.VersionNotFound: 404, errors.NothingSimilar: 404, errors.RouteNotFound: 404,
     errors.JobNotFound: 404, errors.JobEnded: 409, errors.JobNotFailed: 409, errors.LeaseLost: 409,
     errors.DatasetNotFound: 404, errors.QueryNotFound: 404, errors.PredictionNotFound: 404,

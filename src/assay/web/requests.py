@@ -35,7 +35,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 TOGETHER = "assay.together"  # the extension of ASGI by which a whole answer is sent with one call
 _WANTED = frozenset(
     (b"content-type", b"content-length", b"content-encoding", b"accept", b"host", b"idempotency-key", b"if-none-match",
-     b"x-assay-subject", b"prefer", b"webhook-url")
+     b"x-assay-subject", b"prefer", b"webhook-url", b"content-range")
 )  # fmt: skip
 SUBJECT = b"x-assay-subject"
 _ACCEPTED = frozenset((b"*/*", b"application/json", b""))

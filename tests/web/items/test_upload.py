@@ -110,6 +110,7 @@ def test_an_item_needs_a_name(mine: Running) -> None:
     [
         ("one.wav", {"content_type": "multipart/form-data; boundary=x"}, 415, "audio_unsupported"),
         ("one.wav", {"content_encoding": "gzip"}, 415, "unsupported_encoding"),
+        ("one.wav", {"content_range": "bytes 0-99/200"}, 400, "body_is_part"),
         ("one.wav", {"accept": "text/html"}, 406, "not_acceptable"),
         ("one.wav?x=1", {}, 422, "invalid_parameter"),
     ],

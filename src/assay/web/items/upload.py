@@ -13,7 +13,14 @@ from assay.app.items.receiving import Intake
 from assay.clock import iso
 from assay.domain.items.collection import Items
 from assay.domain.items.item import Item
-from assay.errors import ApplicationInvalid, AssayError, AudioUnsupported, ParameterInvalid, UnsupportedEncoding
+from assay.errors import (
+    ApplicationInvalid,
+    AssayError,
+    AudioUnsupported,
+    BodyIsPart,
+    ParameterInvalid,
+    UnsupportedEncoding,
+)
 from assay.web.process import Process
 from assay.web.requests import Receive, Request, Send, reply
 from assay.web.uploads import BY, Body, told_length
@@ -119,6 +126,8 @@ def _check(request: Request) -> None:
         raise AudioUnsupported("Send the recording's own bytes as the body; a form is none.")
     if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedEncoding
+    if b"content-range" in request.headers:
+        raise BodyIsPart
     request.check_accept()
     if request.query:
         raise ParameterInvalid(request.query.partition("=")[0][:80], "is not a parameter here; known are none")
