@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -12,6 +12,7 @@ from model import Report, relevance
 router = APIRouter()
 STATUS = {"succeeded": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "expired": "FAILURE"}
 UNDONE = "Processing"
+Status = Literal["SUCCESS", "FAILURE", "REVOKED", "Processing"]
 STATES = {UNDONE: "queued,running", "FAILURE": "failed,expired", "SUCCESS": "succeeded", "REVOKED": "canceled"}
 
 
@@ -61,14 +62,14 @@ async def scores(
 @router.get("/tasks", summary="All tasks, the newest first")
 async def tasks(
     request: Request,
-    status: Annotated[str | None, Query(description="SUCCESS, FAILURE, REVOKED or Processing")] = None,
+    status: Annotated[Status | None, Query(description="only these")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> dict[str, Any]:
     """Those done and those that wait, page by page."""
     narrowed: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
     if status is not None:
-        narrowed["state"] = STATES.get(status, status)
+        narrowed["state"] = STATES[status]
     found = await request.app.state.ask("GET", "/v1/jobs", verb="predict", limit=limit, **narrowed)
     told = [
         {

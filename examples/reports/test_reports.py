@@ -122,6 +122,20 @@ def test_a_wrong_report_is_refused_with_its_field_and_nothing_is_queued(
     assert call(server, "GET", "/tasks?limit=1")[1] == before
 
 
+def test_reports_that_are_sent_again_under_their_key_are_one_task(server: Server) -> None:
+    sent = [
+        server.ask(
+            "/prediction",
+            json.dumps([REPORT]).encode(),
+            method="POST",
+            headers={"Content-Type": "application/json", "Idempotency-Key": "shift-7"},
+        )
+        for _ in range(3)
+    ]
+    assert {one.status for one in sent} == {202}
+    assert len({one.json["task_id"] for one in sent}) == 1
+
+
 def test_an_empty_list_is_refused(server: Server) -> None:
     assert call(server, "POST", "/prediction", [])[0] == 422
 
@@ -132,7 +146,8 @@ def test_all_tasks_are_listed_the_newest_first_and_page_by_page(server: Server) 
     assert status == 200
     assert [one["task_id"] for one in page["tasks"]] == ids[:0:-1]
     assert {one["status"] for one in call(server, "GET", "/tasks?status=Processing")[1]["tasks"]} <= {"Processing"}
-    assert call(server, "GET", "/tasks?status=Lost")[0] == 422
+    status, problem = call(server, "GET", "/tasks?status=Lost")
+    assert (status, problem["errors"][0]["pointer"]) == (422, "status")
     following = call(server, "GET", f"/tasks?limit=2&cursor={page['next_cursor']}")[1]
     assert following["tasks"][0]["task_id"] == ids[0]
 

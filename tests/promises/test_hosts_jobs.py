@@ -8,11 +8,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from assay.clock import iso
+from assay.domain.job import Job
 from assay.store.database import Database
 from assay.store.work.jobs import Jobs
 from tests import chores, homes
@@ -133,8 +135,7 @@ def test_a_worker_whose_host_was_away_for_longer_than_its_lease_overwrites_nothi
     jobs, log = Jobs(database), away.log
     already = log.read_text().count("lease_lost") if log.exists() else 0
     run(away, home, "worker", str(LEASE_S), *unsafe)
-    made = jobs.add(chores.chore("sleep", seconds=2.0))
-    until_it_holds(lambda: jobs.find(made.id).state == "running" and working(away))
+    made = at_work(jobs, away)
     zombie = jobs.find(made.id).token
     part, meet = (away.pause, away.go_on) if loss == "pause" else (away.cut, away.join)
     part()
@@ -188,6 +189,21 @@ def clean(network: Network) -> None:
     for host in network.hosts:
         host.kill()
         host.begin()
+
+
+def at_work(jobs: Jobs, host: Host) -> Job:
+    """A job of which the host's worker is in the middle; where it was over before anybody looked, another one."""
+    for _ in range(5):
+        made = jobs.add(chores.chore("sleep", seconds=2.0))
+        until_it_holds(partial(_seen, jobs, made, host))
+        if not jobs.find(made.id).ended:
+            return made
+    raise AssertionError("five jobs were over before they were seen at work")
+
+
+def _seen(jobs: Jobs, made: Job, host: Host) -> bool:
+    now = jobs.find(made.id)
+    return now.ended or (now.state == "running" and working(host))
 
 
 def working(host: Host) -> bool:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -52,9 +52,10 @@ def fill(disk: Path, leaving_mb: int) -> Path:
     """A file that leaves so much of the disk."""
     ballast = disk / "ballast"
     free = shutil.disk_usage(disk).free - (leaving_mb << 20)
-    with ballast.open("ab") as out:
-        for _ in range(free >> 20):
-            out.write(b"x" * (1 << 20))
+    with ballast.open("ab", buffering=0) as out:
+        with suppress(OSError):  # others write meanwhile: it is full before all of it was written
+            for _ in range(free >> 20):
+                out.write(b"x" * (1 << 20))
         if not leaving_mb:
             to_the_brim(out.fileno())
     return ballast

@@ -15,6 +15,9 @@ from assay.store.databases.library import WAL_RESET_FIXED, library, sqlite
 PAGES = 1_000  # are moved at once
 LONG_PAGES = 32_000  # are a log that must begin anew, for which the writers have to wait
 MOST_PAGES = 2 * LONG_PAGES  # after which a commit moves them, if nobody beside it could
+COMMIT_PAGES = (
+    2_000  # after which a commit moves them where nobody may beside it: fewer than one in a hundred then waits
+)
 PAUSE_S = 0.02
 READERS_MS = 20  # that those may take who still read in a long log; longer ones are left alone until the next time
 AGAIN_S = 1.0
@@ -39,7 +42,7 @@ def beside_commits() -> bool:
 
 def pages_in_a_commit() -> int:
     """After how many pages of the log the commit that comes upon them has to move them itself."""
-    return MOST_PAGES if beside_commits() else PAGES
+    return MOST_PAGES if beside_commits() else COMMIT_PAGES
 
 
 class Checkpointer(threading.Thread):
