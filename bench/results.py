@@ -85,10 +85,14 @@ def show(tables: Iterable[Table]) -> None:
 
 
 def write_page(tables_of: dict[str, Callable[[list[Figures]], list[Table]]]) -> list[str]:
-    """Puts the newest figures of every measurement between the two marks of the page; which ones were there."""
+    """Puts the newest figures of every measurement between the two marks of the page; which ones were there.
+
+    What was measured elsewhere, and of which there are no figures here, stays on the page as it is.
+    """
     text = PAGE.read_text()
     before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    there, end, after = rest.partition(END)
+    kept = {part.partition("\n")[0]: f"### {part.strip()}" for part in there.split("### ")[1:]}
     if not begin or not end:
         raise SystemExit(f"{PAGE} has lost the marks between which its figures stand.")
     parts = []
@@ -96,6 +100,8 @@ def write_page(tables_of: dict[str, Callable[[list[Figures]], list[Table]]]) -> 
         if rows := newest(name):
             (run,) = (row for row in rows if row["kind"] == "run")
             parts += [f"### {name}\n\n{said(run)}", *(_markdown(table) for table in tables(rows))]
+        elif name in kept:
+            parts.append(kept[name])
     PAGE.write_text(before + begin + "\n\n" + "".join(part + "\n\n" for part in parts) + end + after)
     return [name for name in tables_of if newest(name)]
 
