@@ -192,10 +192,10 @@ async def reply(
     if status != 204:  # which has no body, and must not tell its length
         headers = [*headers, (b"content-length", told)]
     together = None if scope is None else scope.get("extensions", {}).get(TOGETHER)
-    if together is not None and together["send"](scope, status, headers, body):
-        return
     start = {"type": "http.response.start", "status": status, "headers": headers}
     try:
+        if together is not None and together["send"](scope, status, headers, body):
+            return
         await send(start)
         await send({"type": "http.response.body", "body": body})
     except (OSError, RuntimeError):

@@ -122,6 +122,37 @@ def test_who_reads_for_long_fails_nobody_and_once_he_is_done_the_log_begins_anew
 
 
 @pytest.mark.usefixtures("soon")
+def test_who_reads_for_long_does_not_keep_the_writers_waiting_again_and_again(
+    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    move = checkpointing._checkpoint
+
+    def counted(connection: Any, how: str) -> Any:
+        asked.append(how)
+        return move(connection, how)
+
+    monkeypatch.setattr(checkpointing, "_checkpoint", counted)
+    mover, raw = Checkpointer(sqlite.connect, sqlite.turn, lambda: True), sqlite.connect()
+    raw.execute(f"PRAGMA busy_timeout={checkpointing.READERS_MS}")
+    with sqlite.reading() as reader, closing(raw):
+        reader.execute(text("SELECT count(*) FROM predictions")).scalar_one()
+        for _ in range(30):  # each is 49 pages and more
+            write(sqlite)
+            write(sqlite)
+            mover._move(raw)
+    assert asked.count("PASSIVE") > 20
+    assert 1 <= asked.count("RESTART") <= 16
+    again = asked.count("RESTART")
+    with closing(sqlite.connect()) as raw:
+        write(sqlite)
+        mover._long = 0
+        mover._move(raw)
+    assert asked.count("RESTART") == again + 1
+    assert mover._long == checkpointing.LONG_PAGES
+
+
+@pytest.mark.usefixtures("soon")
 def test_a_log_that_is_no_longer_the_records_is_left_alone(sqlite: Sqlite) -> None:
     mover = Checkpointer(sqlite.connect, sqlite.turn, lambda: False)
     mover.start()

@@ -63,6 +63,7 @@ class Checkpointer(threading.Thread):
         self._written = threading.Event()
         self._over = threading.Event()
         self._outage = Outage("log_not_moved")
+        self._long = LONG_PAGES  # from where on it is to begin anew
 
     def written(self) -> None:
         """Has the log looked at: some has been written since the last time."""
@@ -98,16 +99,19 @@ class Checkpointer(threading.Thread):
         if log.pages - log.moved < PAGES:
             return
         log = _checkpoint(connection, "PASSIVE")
-        if log.pages >= LONG_PAGES:
+        if log.pages >= self._long:
             with self._turn():
-                _checkpoint(connection, "RESTART")
+                log = _checkpoint(connection, "RESTART")
+            # who reads for long must not keep the writers waiting again and again
+            self._long = log.pages + LONG_PAGES // 4 if log.busy else LONG_PAGES
 
 
 class _Log(NamedTuple):
+    busy: bool  # whether somebody was in the way
     pages: int
     moved: int
 
 
 def _checkpoint(connection: Any, how: str) -> _Log:
-    _, pages, moved = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
-    return _Log(pages, moved)
+    busy, pages, moved = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+    return _Log(bool(busy), pages, moved)
