@@ -32,6 +32,7 @@ from assay.web.protocol import is_idle, sweep
 TURN_S = 0.02
 TURNS_A_TICK = 5
 OWN_END_S = 1.0
+HANDSHAKE_S = 0.3  # as long those who are being let in may still take, after nobody new is
 log = structlog.get_logger("assay")
 
 
@@ -113,6 +114,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Waits for the connections and what they have asked, then closes the rest and what is behind."""
+        await asyncio.sleep(0.0 if self._hurried or self._careless else HANDSHAKE_S)
         for listening in (*self.servers, *(sockets or ())):  # our own handles: others listen on
             listening.close()
         await self._until_answered(0.0 if self._careless else self._process.settings.drain_timeout_s)

@@ -16,6 +16,7 @@ from typing import Any
 
 from assay.clock import iso, now_us, ticks_us
 from assay.web.keeping.children import Plan, Starter
+from assay.web.keeping.closing import accept_no_more
 from assay.web.keeping.crew import Crew, Departing
 from assay.web.keeping.ears import Ears
 from assay.web.keeping.notice import Notice
@@ -158,7 +159,7 @@ class Supervisor:
         """Closes the socket: no connection is made from then on, and those made before are still accepted."""
         if self._listening.fileno() < 0 or self._deaf_at_us is None or now < self._deaf_at_us:
             return
-        self._listening.listen(0)
+        accept_no_more(self._listening)
         self._listening.close()
         for child in self._departing.by_us:
             if child.listens:
