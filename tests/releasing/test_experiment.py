@@ -243,6 +243,16 @@ def test_shadows_may_be_changed_by_themselves(experimenter: Experimenter, proofs
         experimenter.change("stone", (), (2,), by="me")
 
 
+@pytest.mark.parametrize(("arms", "shadows"), [((), None), (HALVES, None), ((), (3,)), (HALVES[::-1], (3,))])
+def test_what_would_change_nothing_does_not_begin_the_comparison_anew(
+    experimenter: Experimenter, rollouts: Rollouts, arms: tuple[Arm, ...], shadows: tuple[int, ...] | None
+) -> None:
+    begun = experimenter.start("stone", Plan(arms=HALVES, shadows=(3,)), by="me")
+    with pytest.raises(ExperimentInvalid, match="nothing would change"):
+        experimenter.change("stone", arms, shadows, by="me")
+    assert rollouts.ruling("stone") == begun
+
+
 @pytest.mark.parametrize(
     "arms",
     [

@@ -80,6 +80,8 @@ class Experimenter:
             shadows=ruling.shadows if shadows is None else tuple(shadows),
         )  # fmt: skip
         check(plan, ruling.version)
+        if (plan.arms, plan.shadows) == (ruling.arms, ruling.shadows):
+            raise ExperimentInvalid("Tell other shares or other shadows: with these nothing would change.")
         made = msgspec.structs.replace(
             ruling,
             id=new_id(),
