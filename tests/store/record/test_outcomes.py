@@ -88,6 +88,21 @@ def test_an_entity_stands_for_the_last_answer_about_it_until_then(database: Data
     assert Outcomes(database).about([]) == []
 
 
+def test_what_was_told_of_an_entity_is_found(database: Database) -> None:
+    ids = [
+        about(database, 1),
+        about(database, 2),
+        about(database, 3, entity="users/b"),
+        about(database, 4, model="other"),
+    ]
+    kept = Outcomes(database)
+    assert len(kept.add([told(one) for one in ids])) == len(ids)
+    found = kept.page(Window(), model="interests", entity="users/a").entries
+    assert [one.prediction for one in found] == [ids[1], ids[0]]
+    assert [one.prediction for one in kept.page(Window(), entity="users/a").entries] == [ids[3], ids[1], ids[0]]
+    assert kept.page(Window(), entity="users/c").entries == []
+
+
 def test_many_entities_are_found_in_few_queries_by_their_index(database: Database) -> None:
     ids = [about(database, number, entity=f"users/{number}") for number in range(1, 8)]
     queries: list[str] = []

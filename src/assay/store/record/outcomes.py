@@ -98,9 +98,15 @@ class Outcomes:
             kinds = {known[id]: _kind(answer) for query in answers for id, answer in connection.execute(query)}
         return {id: kinds[version] for id, version in known.items()}
 
-    def page(self, asked: Window, *, model: str | None = None, prediction: str | None = None) -> Page[Outcome]:
-        """The newest first, or only those of one model or about one prediction."""
+    def page(
+        self, asked: Window, *, model: str | None = None, prediction: str | None = None, entity: str | None = None
+    ) -> Page[Outcome]:
+        """The newest first, or only those of one model, about one prediction, or of answers about one entity."""
         query = window(select(outcomes), outcomes.c, asked)
+        if entity is not None:
+            query = query.where(
+                outcomes.c.prediction.in_(select(predictions.c.id).where(predictions.c.entity == entity))
+            )
         for named, value in ((outcomes.c.model, model), (outcomes.c.prediction, prediction)):
             query = query if value is None else query.where(named == value)
         with self._database.reading() as connection:

@@ -92,3 +92,6 @@ def test_of_an_entity_the_last_answer_until_then_is_meant(tmp_path: Path) -> Non
         assert [one["prediction"] for one in answer.json["results"]] == [second, first], answer.json
         assert server.post(OUTCOMES, told | {"value": 8.5}).status == 201
         assert (values(server, second), values(server, first)) == ([8.5, 7.5], [7.5])
+        listed = server.get(OUTCOMES + "?entity=shops/s1").json
+        assert [one["value"] for one in listed["results"]] == [8.5, 7.5, 7.5]
+        assert server.get(OUTCOMES + "?entity=shops/s2").json["results"] == []

@@ -75,17 +75,22 @@ async def tell(request: Request) -> Response:
 
 @router.get(
     "/v1/outcomes",
-    openapi_extra=documented(model="of this model only", prediction="about this prediction only"),
+    openapi_extra=documented(
+        model="of this model only",
+        prediction="about this prediction only",
+        entity="of answers about this entity only, such as `users/e337a675`",
+    ),
     **answers("Outcome", many="page"),
 )
 async def outcomes(request: Request) -> Response:
-    """Every outcome that was told: filters `model`, `prediction`, `since`, `until`; paging by `limit` and `cursor`."""
-    told = Parameters(request, *PAGING, "model", "prediction")
+    """Every outcome that was told: filters `model`, `prediction`, `entity`, `since`, `until`; pages by `limit`, `cursor`."""
+    told = Parameters(request, *PAGING, "model", "prediction", "entity")
     page = await run_in_threadpool(
         request.app.state.assay.outcomes.page,
         told.window(),
         model=told.text("model"),
         prediction=told.text("prediction"),
+        entity=told.text("entity"),
     )
     return page_response(request, page, [outcome_json(one) for one in page.entries])
 
