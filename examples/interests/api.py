@@ -52,7 +52,7 @@ async def interests_of(
     answer = await interests.predict_for(user)
     least = max(one or 0.0 for one in (min_probability, probability, threshold, probability_threshold))
     sure = answer.prediction
-    ranked = sorted((label for label in sure if sure[label] >= least), key=lambda label: -sure[label])[:top_k]
+    ranked = [label for label in sorted(sure, key=sure.__getitem__, reverse=True)[:top_k] if sure[label] >= least]
     told = {
         "user_handle": user.key,
         "interests": [{"id": INTERESTS[label], "label": label, "probability": sure[label]} for label in ranked],
