@@ -33,7 +33,7 @@ class Told(Confidence):
 
 
 class File(BaseModel):
-    """One recording with the latest confidences; `status` is "waiting" until a model has scored it for the first time."""
+    """One recording with the latest confidences; `status` is "waiting" until a model has scored it, "failing" where it could not."""
 
     file: str
     duration: float = Field(description="in seconds, as `time` is")
@@ -42,6 +42,7 @@ class File(BaseModel):
     model: str | None = None
     version: int | None = None
     scored_at: str | None = None
+    error: str | None = Field(None, description="why there are no confidences; it is tried again")
     confidences: list[Confidence]
 
 
@@ -101,6 +102,8 @@ async def one_file(name: Name, min_confidence: Share = None) -> File:
         latest = readings[0]
         told = {"status": "scored", "confidences": entries(latest), "model": latest.model, "version": latest.version,
                 "scored_at": moment(latest.at)}  # fmt: skip
+    elif failed := await files.failures(name):
+        told |= {"status": "failing", "error": failed[0].error}
     return File(file=name, duration=length, duration_seconds=length, **told)
 
 

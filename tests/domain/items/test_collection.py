@@ -10,6 +10,7 @@ import pytest
 from assay.domain.items.collection import Items, Wanted
 from assay.domain.items.item import Item
 from assay.domain.items.reading import Progress, Reading
+from assay.domain.items.score import Failure
 from assay.domain.model import Model
 from assay.domain.question.field import Audio, Number
 from assay.domain.question.input import Input
@@ -58,9 +59,21 @@ def test_models_that_do_not_hear_are_refused() -> None:
 
 def test_what_is_not_served_answers_nothing() -> None:
     found = Items("files", models=[model()])
-    for ask in (found.names(), found.get("x"), found.scores("x"), found.delete("x"), found.sweep()):
+    for ask in (
+        found.names(),
+        found.get("x"),
+        found.scores("x"),
+        found.failures("x"),
+        found.delete("x"),
+        found.sweep(),
+    ):
         with pytest.raises(NotServing, match=r"'files'.*assay serve"):
             asyncio.run(ask)
+
+
+FAILURE = Failure(
+    item="0" * 32, model="phrases", version=1, at=1, attempts=1, retry_at=2, code="model_failed", error="It is."
+)
 
 
 class Heard:
@@ -80,6 +93,9 @@ class Heard:
         self.asked.append((name, wanted))
         return []
 
+    async def failures(self, name: str) -> list[Failure]:
+        return [FAILURE]
+
     async def delete(self, name: str) -> None:
         self.asked.append(name)
 
@@ -95,6 +111,7 @@ def test_the_running_application_answers() -> None:
         assert await found.names() == ["x"]
         assert (await found.get("a.wav")).name == "a.wav"
         assert await found.scores("a.wav", model="phrases", min_confidence=0.5) == []
+        assert await found.failures("a.wav") == [FAILURE]
         await found.delete("a.wav")
         assert await found.sweep() == []
 

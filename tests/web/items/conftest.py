@@ -40,6 +40,12 @@ async def one(name: str) -> dict[str, Any]:
     return {"file": item.name, "duration": item.sound.duration_s, "models": [one.model for one in scores]}
 
 
+@router.get("/failures/{name:path}")
+async def failures(name: str) -> list[list[Any]]:
+    """Why a file has no scores."""
+    return [[one.version, one.code, one.error] for one in await files.failures(name)]
+
+
 @router.delete("/files/{name:path}", status_code=204)
 async def delete(name: str) -> None:
     """Deletes one."""

@@ -12,6 +12,8 @@ import pytest
 from assay.domain.items.collection import Wanted
 from assay.errors import ItemNotFound, ModelNotFound, NotServing, ParameterInvalid
 from assay.sources.application import Application
+from assay.store.items.failures import Failed
+from assay.store.items.groups import Group, Groups
 from assay.web.items.answering import ServedItems
 from tests import heard, waves
 from tests.web.running import Running
@@ -36,6 +38,18 @@ def test_names_are_listed_in_their_order(kept: Running) -> None:
 def test_one_item_is_told_by_its_name(kept: Running) -> None:
     assert kept.get("/files/c/d.wav").json == {"file": "c/d.wav", "duration": 2.0, "models": []}
     assert kept.get("/files/other").json["code"] == "item_not_found"
+
+
+def test_why_an_item_has_no_scores_is_told_without_anything_internal(kept: Running) -> None:
+    assert kept.get("/failures/a.wav").json == []
+    assay = kept.assay
+    item = assay.items.find("files", "a.wav")
+    failed = [Failed(item.id, "artifact_rejected", "/var/lib/assay/artifacts/ab/abcd is gone")]
+    Groups(assay.database).add(Group(sweep="", model="phrases", version=1, failed=failed))
+    assert kept.get("/failures/a.wav").json == [
+        [1, "artifact_rejected", "A file of the version is missing, damaged, or not what it says."]
+    ]
+    assert kept.get("/failures/other").json["code"] == "item_not_found"
 
 
 def test_who_deletes_an_item_is_in_the_audit(kept: Running) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypedDict, Unpack
 
 from assay.domain.items.item import Item
 from assay.domain.items.reading import Progress, Reading
+from assay.domain.items.score import Failure
 from assay.domain.model import NAME, RESERVED, Model
 from assay.domain.question.field import audio_field
 from assay.errors import ApplicationInvalid, NotServing
@@ -38,6 +39,7 @@ class Keeping(Protocol):
     async def names(self, limit: int, after: str) -> list[str]: ...
     async def get(self, name: str) -> Item: ...
     async def scores(self, name: str, wanted: Wanted) -> list[Reading]: ...
+    async def failures(self, name: str) -> list[Failure]: ...
     async def delete(self, name: str) -> None: ...
     async def sweep(self) -> list[Progress]: ...
 
@@ -89,6 +91,13 @@ class Items:
         A model that has not scored it yet has none. Raises ItemNotFound, ModelNotFound or ParameterInvalid.
         """
         return await self._served().scores(name, wanted)
+
+    async def failures(self, name: str) -> list[Failure]:
+        """By which versions the item could not be scored, the newest first: why, and when that is tried again.
+
+        Each `error` is a sentence that may be shown to anybody. Raises ItemNotFound.
+        """
+        return await self._served().failures(name)
 
     async def delete(self, name: str) -> None:
         """Deletes an item, its bytes, and all that was said of it; raises ItemNotFound."""
