@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from assay.app import Assay
 
 SPLIT = "control"
-SILENT = "cannot be asked"
+
+
+class Compared(NamedTuple):
+    """The version before, or why there is none to compare with; `silent` where it is there and cannot be asked now."""
+
+    side: Side | None
+    note: str = ""
+    silent: bool = False
 
 
 def judge_control(assay: Assay, model: Model[Any], candidate: Version, *, by: str) -> Verdict:
@@ -76,15 +83,14 @@ def _judged(
     except UNFIT as failed:
         check = Check(name="errors", passed=False, detail=f"the version cannot be asked: {sentence(failed)}")
         return assay.verdicts.add(_verdict(model, version, (check,), by=by))
-    other, note = _comparable(assay, model, sides[0], before)
-    control, other, note = _inputs(assay, model, versions, other, note)
+    control, (other, note, silent) = _inputs(assay, model, versions, _comparable(assay, model, sides[0], before))
     asked = ask(assay, model, control, sides if other is None else [*sides, other], progress)
     if not len(asked.evidence.truth):
         why = "; ".join(f"{name}: {said}" for name, said in list(asked.unheard.items())[:3])
         raise DataInvalid(f"None of the {control.rows.height:,} recordings of the control set can be heard: {why}.")
     checks, outcome = decide(model.gate, asked.evidence)
     evaluation = _evaluation(model, version, control, asked.evidence)
-    silent = SILENT in note or (other is not None and not asked.evidence.both.any())
+    silent = silent or (other is not None and not asked.evidence.both.any())
     if remembering and silent and before is not None:
         checks += _remembered(assay, before, evaluation)
         outcome = graded(checks)
@@ -96,30 +102,30 @@ def _judged(
 
 
 def _inputs(
-    assay: Assay, model: Model[Any], versions: tuple[Version, Version | None], other: Side | None, note: str
-) -> tuple[ControlSet, Side | None, str]:
+    assay: Assay, model: Model[Any], versions: tuple[Version, Version | None], compared: Compared
+) -> tuple[ControlSet, Compared]:
     """What both can be asked; where the version before has learnt from all of it, what the version alone can be."""
     version, before = versions
-    if other is None or before is None:
-        return control_set(assay, model, [version]), None, note
+    if compared.side is None or before is None:
+        return control_set(assay, model, [version]), compared
     try:
-        return control_set(assay, model, [version, before]), other, note
+        return control_set(assay, model, [version, before]), compared
     except DataInvalid:
         alone = control_set(assay, model, [version])
-        return alone, None, f"version {before.number} has learnt from every input of the control set"
+        return alone, Compared(None, f"version {before.number} has learnt from every input of the control set")
 
 
-def _comparable(assay: Assay, model: Model[Any], mine: Side, before: Version | None) -> tuple[Side | None, str]:
+def _comparable(assay: Assay, model: Model[Any], mine: Side, before: Version | None) -> Compared:
     """The version before, if it can be asked the same and answers with the same labels; else why not."""
     if before is None:
-        return None, "no other version has answered before"
+        return Compared(None, "no other version has answered before")
     try:
         side = _side(assay, model, before)
     except UNFIT as failed:
-        return None, f"version {before.number} {SILENT}: {sentence(failed)}"
+        return Compared(None, f"version {before.number} cannot be asked: {sentence(failed)}", silent=True)
     if side.loaded.contract.target.labels != mine.loaded.contract.target.labels:
-        return None, f"version {before.number} answers with other labels"
-    return side, ""
+        return Compared(None, f"version {before.number} answers with other labels")
+    return Compared(side)
 
 
 def _remembered(assay: Assay, before: Version, mine: Evaluation) -> tuple[Check, ...]:
@@ -129,7 +135,7 @@ def _remembered(assay: Assay, before: Version, mine: Evaluation) -> tuple[Check,
         return ()
     theirs, ours = (one.metrics["average_precision"] for one in (max(known, key=lambda one: one.id), mine))
     said = (
-        f"version {before.number} {SILENT} now; when it last was, its average precision on the control set was {theirs:.3f},"
+        f"version {before.number} cannot be asked now; when it last was, its average precision on the control set was {theirs:.3f},"
         f" and this one's is {ours:.3f}; allowed is {TOLERATED:g} less"
     )
     return (Check(name="last_known", passed=not ours < theirs - TOLERATED, detail=said),)
