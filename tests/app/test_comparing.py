@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +20,42 @@ from assay.app.learning import kept_rows
 from assay.errors import DataInvalid, VersionNotFound, VersionRejected
 from assay.store import versions
 from assay.training.paired import Difference
+from assay.training.run import Plan
 from assay.training.split import split
 from tests import tiny
+
+NAMED = '''"""What is there?"""
+
+import assay
+from assay.recipes import one_hot, yes_or_no
+
+
+class Thing(assay.Input):
+    """A thing."""
+
+    size: float = assay.Number()
+    kind: str = assay.Category("a", "b")
+
+
+thing = assay.Model("thing", input=Thing, target="labels", labels=("big",), metric="brier")
+
+
+def fitted(columns):
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
+    return yes_or_no(make_pipeline(one_hot(Thing, columns), LinearRegression()))
+
+
+@thing.recipe
+def both():
+    return fitted(["size", "kind"])
+
+
+@thing.recipe
+def kind():
+    return fitted(["kind"])
+'''
 
 
 @pytest.fixture
@@ -151,3 +187,22 @@ def test_the_word_follows_from_the_interval(
 ) -> None:
     low, value, high = bounds
     assert standing(metric, rows, Difference(value=value, low=low, high=high, better=np.nan)) == said
+
+
+def test_versions_that_answer_with_labels_are_compared_by_every_metric_that_they_have(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    size, kind = draw.normal(0, 1, 400), draw.choice(["a", "b"], 400)
+    big = draw.random(400) < 1 / (1 + np.exp(-3 * size))
+    (tmp_path / "model.py").write_text(NAMED)
+    rows = tmp_path / "rows.csv"
+    told = [json.dumps(["big"] if one else []) for one in big]
+    pl.DataFrame({"size": size, "kind": kind, "labels": told}).write_csv(rows)
+    with closing(Assay.at(tmp_path, home=tmp_path / "home")) as opened:
+        model = opened.application.model(None)
+        assert [one.error for one in opened.train(model, rows, Plan(promote=False)).versions] == ["", ""]
+        known, guessed = sorted(opened.versions.all("thing"), key=lambda one: one.recipe)
+        found = compare(opened, model, guessed.number, known.number)
+        assert found.metrics.keys() == known.metrics.keys()
+        assert found.metrics["ndcg_at_10"].second_is == "the same", "of one label each ranking is as good"
+        assert found.metrics["average_precision"].second_is == "better"
+        assert found.metrics["calibration_error"].rows == found.rows

@@ -26,6 +26,11 @@ def answers(seed: int, recordings: int = 60, seconds: int = 5, luck: float = 0.0
     return truth, two[0], two[1], units
 
 
+def test_whatever_is_measured_can_be_compared() -> None:
+    truth, one, _, _ = answers(0)
+    assert metrics(truth, one, LABELS, 0.5).keys() == METRICS
+
+
 @pytest.mark.parametrize("metric", sorted(METRICS))
 def test_the_difference_itself_is_exact(metric: str) -> None:
     truth, one, other, units = answers(0)

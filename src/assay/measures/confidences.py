@@ -12,6 +12,7 @@ Told = NDArray[np.floating]
 Floats = NDArray[np.float64]
 
 SUREST = float(np.finfo(np.float32).eps)  # no confidence counts as surer than float32 can tell from 0 or 1
+BINS = 10  # of confidences, for the calibration error
 
 
 def metrics(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -> dict[str, float]:
@@ -31,7 +32,7 @@ def metrics(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -
     found = {"average_precision": float(np.nanmean(precise))} if truth.any() else {}
     at = known >= threshold
     found |= _at_threshold(truth, at) | _errors(truth, known) | {"error": float((at != truth).any(axis=1).mean())}
-    return found | ({"ndcg_at_10": ndcg(truth, known)} if truth.any() else {})
+    return found | ({"ndcg_at_10": float(np.nanmean(ndcg(truth, known)))} if truth.any() else {})
 
 
 def by_label(truth: Truth, told: Told, labels: Sequence[str], threshold: float) -> dict[str, dict[str, float]]:
@@ -61,23 +62,23 @@ def average_precision(truth: Truth, told: Told) -> Floats:
     return np.array(steps, np.float64)
 
 
-def ndcg(truth: Truth, told: Told, first: int = 10) -> float:
-    """The discounted gain of each row's `first` surest labels, as a share of the best there could be: the mean of all rows.
+def ndcg(truth: Truth, told: Told, first: int = 10) -> Floats:
+    """float64 [n]: the discounted gain of each row's `first` surest labels, as a share of the best there could be.
 
     A label that is there gains 1, discounted by the logarithm of its place; of equal confidences the earlier label is first.
-    Rows without any label do not count; NaN where no row has one.
+    NaN for a row without any label (Järvelin & Kekäläinen, Cumulated gain-based evaluation of IR techniques, 2002).
     """
     some = truth.any(axis=1)
-    if not some.any():
-        return float("nan")
+    found = np.full(len(truth), np.nan)
     ranked = np.argsort(-told[some], axis=1, kind="stable")[:, :first]
     discounts = 1 / np.log2(np.arange(ranked.shape[1]) + 2)
     gained = np.take_along_axis(truth[some], ranked, axis=1) @ discounts
     best = np.cumsum(discounts)[np.minimum(truth[some].sum(axis=1), ranked.shape[1]) - 1]
-    return float((gained / best).mean())
+    found[some] = gained / best
+    return found
 
 
-def calibration_error(truth: Truth, told: Told, bins: int = 10) -> float:
+def calibration_error(truth: Truth, told: Told, bins: int = BINS) -> float:
     """How far confidences are from what is true: over `bins` of equal width, the mean distance between the mean confidence
     and the share that was there, weighed by how many pairs of row and label are in the bin (expected calibration error).
     """

@@ -9,11 +9,13 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.measures.confidences import SUREST, Floats, Told, Truth, counted
+from assay.measures.confidences import BINS, SUREST, Floats, Told, Truth, counted, ndcg
 
 CELLS = 1 << 20  # resamples times rows of one chunk: some 40 MB with all that is made of them
-METRICS = frozenset({"average_precision", "f1", "precision", "recall", "log_loss", "brier", "error"})
-LESS_IS_BETTER = frozenset({"log_loss", "brier", "error"})
+METRICS = frozenset(
+    {"average_precision", "f1", "precision", "recall", "log_loss", "brier", "error", "ndcg_at_10", "calibration_error"}
+)
+LESS_IS_BETTER = frozenset({"log_loss", "brier", "error", "calibration_error"})
 
 Places = NDArray[np.intp]
 
@@ -129,13 +131,34 @@ class _Summed:
         return np.asarray(above / below)
 
 
-def _measured(truth: Truth, known: Floats, units: Places, how: Resampling) -> _Ranked | _Summed:
+@dataclass(frozen=True)
+class _Binned:
+    """How far confidences are from what is there, float64 [units, bins], and how many pairs a unit has, float64 [units]."""
+
+    apart: Floats
+    pairs: Floats
+
+    def of(self, times: Floats) -> Floats:
+        """float64 [resamples]: the calibration error, of units drawn so many `times` [resamples, units]."""
+        return np.asarray(np.abs(times @ self.apart).sum(axis=1) / (times @ self.pairs))
+
+
+def _measured(truth: Truth, known: Floats, units: Places, how: Resampling) -> _Ranked | _Summed | _Binned:
     metric = how.get("metric", "average_precision")
+    if metric == "calibration_error":
+        return _binned(truth, known, units)
     if metric != "average_precision":
         above, below = _fraction(truth, known, metric, how.get("threshold", 0.5))
         return _Summed(np.stack([np.bincount(units, weights=part) for part in (above, below)], axis=1))
     present = np.flatnonzero(truth.any(axis=0))
     return _Ranked([_ranking(truth[:, place], known[:, place], units) for place in present])
+
+
+def _binned(truth: Truth, known: Floats, units: Places) -> _Binned:
+    count = int(units.max()) + 1
+    place = np.minimum((known * BINS).astype(np.intp), BINS - 1) + units[:, None] * BINS
+    apart = np.bincount(place.ravel(), weights=(known - truth).ravel(), minlength=count * BINS)
+    return _Binned(apart.reshape(count, BINS), np.bincount(units, minlength=count) * float(truth.shape[1]))
 
 
 def _ranking(here: Truth, said: Floats, units: Places) -> tuple[Places, Places, Places, Places]:
@@ -167,6 +190,9 @@ def _fraction(truth: Truth, known: Floats, metric: str, threshold: float) -> tup
         sure = np.clip(known, SUREST, 1 - SUREST)
         lost = -np.log(np.where(truth, sure, 1 - sure)) if metric == "log_loss" else np.square(known - truth)
         return lost.sum(axis=1), np.full(rows, float(labels))
+    if metric == "ndcg_at_10":
+        gained = ndcg(truth, known)
+        return np.nan_to_num(gained), np.isfinite(gained).astype(np.float64)
     if metric == "error":
         return (at != truth).any(axis=1).astype(np.float64), np.ones(rows)
     right, said, there = (part.sum(axis=1).astype(np.float64) for part in (truth & at, at, truth))
