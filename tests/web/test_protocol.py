@@ -114,6 +114,50 @@ def test_requests_sent_ahead_are_answered_in_their_order(server: Running) -> Non
     assert prices == sorted(prices)
 
 
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many requests waited on a connection, whenever one more came."""
+    seen: list[int] = []
+    begin = GuardedProtocol.begin
+
+    def noted(self: GuardedProtocol) -> None:
+        begin(self)
+        seen.append(len(self.pipeline))
+
+    monkeypatch.setattr(GuardedProtocol, "begin", noted)
+    return seen
+
+
+def test_of_many_requests_sent_ahead_few_are_read_at_once_and_all_are_answered(
+    server: Running, ahead: list[int]
+) -> None:
+    asked = 5_000
+    last = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    found = talk(server, GOOD * (asked - 1) + last, timeout_s=120)
+    assert found.count(b"HTTP/1.1 200 ") == len(ahead) == asked
+    assert 1 < max(ahead) <= 105, "as many as 4 KiB hold"
+
+
+def test_a_body_behind_other_requests_is_read_whole(server: Running) -> None:
+    question = json.dumps(tiny.QUESTION).encode() + b" " * 300_000
+    head = b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    asked = head + b"Content-Length: %d\r\n\r\n%b" % (len(question), question)
+    last = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert talk(server, (GOOD + asked) * 3 + last, timeout_s=60).count(b"HTTP/1.1 200 ") == 7
+
+
+def test_what_comes_with_an_earlier_request_has_the_same_limits(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", header_timeout_s=0.5) as server:
+        first, _, second = talk(server, GOOD + b"GET /livez HTT").partition(b'{"status":"ok"}')
+        assert first.startswith(b"HTTP/1.1 200")
+        assert refusal(second) == (408, "request_timeout")
+        long = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 40_000 + b"\r\n\r\n"
+        found = talk(server, GOOD + long)
+        assert found.count(b"HTTP/1.1 200 ") == 1
+        fits = GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\nX: " + b"y" * 32_000 + b"\r\n\r\n")
+        assert talk(server, GOOD + fits).count(b"HTTP/1.1 200 ") == 2
+
+
 def test_a_body_in_pieces_is_put_together(server: Running) -> None:
     head = (
         b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

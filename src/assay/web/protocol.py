@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 
 from assay.clock import new_id, ticks_us
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100
+SLICE_BYTES, BODY_SLICE_BYTES = 4_096, 65_536
 PACE_BYTES = 1 << 20  # for each so many of a body, a client has the time that a body may take
 WRITE_TIMEOUT_US = 60_000_000
 KEEP_ALIVE_US = 75_000_000
@@ -31,7 +33,58 @@ _REASONS = {
 }
 
 
-class WholeAnswers(HttpToolsProtocol):
+class Flow(FlowControl):
+    """A connection's flow, which uvicorn resumes for each request: `held`, it stays paused all the same."""
+
+    held = False
+
+    def resume_reading(self) -> None:
+        """Reads on, unless enough has been read for now."""
+        if not self.held:
+            super().resume_reading()
+
+
+class Paced(HttpToolsProtocol):
+    """uvicorn's protocol, but of requests that are sent ahead no more are read than a slice has: the others wait as bytes.
+
+    As objects they would take a hundred times as much memory, and the time of everybody else to make them.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """A new connection, of which nothing was read."""
+        super().connection_made(transport)
+        self._unread = b""
+        self.flow: Flow = Flow(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads what came, as far as nobody waits for an answer; the rest later."""
+        self._unread = self._unread + data if self._unread else data
+        self.read_on()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's own lets the transport close at once
+        """The client sends no more, and may still read: what it has asked in full is answered, then we close too."""
+        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        if last is None or last.response_complete or last.more_body:
+            return False
+        last.keep_alive = False
+        return True
+
+    def read_on(self) -> None:
+        """Reads slice after slice until requests wait for others' answers, or nothing is left."""
+        while self._unread and not self.pipeline and not self.transport.is_closing():
+            size = BODY_SLICE_BYTES if self.cycle is not None and self.cycle.more_body else SLICE_BYTES
+            data, self._unread = self._unread[:size], self._unread[size:]
+            self.take(data)
+        self.flow.held = not self.transport.is_closing() and bool(self._unread or self.pipeline)
+        if self.flow.held:
+            self.flow.pause_reading()
+
+    def take(self, data: bytes) -> None:
+        """Parses a slice."""
+        super().data_received(data)
+
+
+class WholeAnswers(Paced):
     """uvicorn's protocol, but an answer that is whole leaves in one write, and none starts a timer."""
 
     _idle_since_us: int
@@ -67,11 +120,13 @@ class WholeAnswers(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._idle_since_us = ticks_us()
+        if self.flow.held:
+            self.read_on()
+        self.flow.resume_reading()
 
 
 class GuardedProtocol(WholeAnswers):
@@ -89,31 +144,31 @@ class GuardedProtocol(WholeAnswers):
         self._since_us = ticks_us()
         self._stuck_us = 0
         self._idle_since_us = 0
+        self._slice_bytes = 0
         self._refused = False
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self.refuse(503, "too_many_connections", "The server has as many connections as it accepts.")
 
-    def data_received(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
         """Counts the bytes of a head that is not complete yet, and those that come with a body and are none of it."""
-        if self._in_head:
-            if not self._head_bytes:
-                self._since_us, self._idle_since_us = ticks_us(), 0
-            self._head_bytes += len(data)
-        else:
+        self._slice_bytes = len(data)
+        if not self._in_head:
             self._beside_bytes += len(data)
-        super().data_received(data)
+        elif self._head_bytes:
+            self._head_bytes += len(data)
+        if self.flow.held and self._since_us:  # it was not the client who was slow
+            self._since_us = ticks_us()
+        super().take(data)
         # a trailer, or the extension of a chunk, is kept or parsed by nobody who would bound it
-        if (self._head_bytes if self._in_head else self._beside_bytes) > MAX_HEAD_BYTES and self.transport is not None:
+        if (self._head_bytes - SLICE_BYTES if self._in_head else self._beside_bytes) > MAX_HEAD_BYTES:
             self.refuse(431, "headers_too_large", "The headers are longer than 32 KiB.")
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's own lets the transport close at once
-        """The client sends no more, and may still read: what it has asked in full is answered, then we close too."""
-        last = self.pipeline[0][0] if self.pipeline else self.cycle
-        if last is None or last.response_complete or last.more_body:
-            return False
-        last.keep_alive = False
-        return True
+    def on_message_begin(self) -> None:
+        """A head begins: somewhere in this slice, of which all may be its own."""
+        self._head_bytes = self._slice_bytes
+        self._since_us, self._idle_since_us = ticks_us(), 0
+        super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; what comes after the body (a trailer) is not one, and could otherwise take a header's place."""
@@ -221,6 +276,8 @@ def _end_overdue(connection: GuardedProtocol, now_us: int) -> None:
             connection.transport.abort()
         return
     connection._stuck_us = 0
+    if connection.flow.held:  # it is we who read no further
+        return
     waiting = connection.cycle is not None and not connection.cycle.response_complete and not connection.cycle.more_body
     if waiting:
         return
