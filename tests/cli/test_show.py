@@ -66,3 +66,25 @@ def test_the_leaderboard_is_whole_on_any_terminal(columns: str, monkeypatch: pyt
     assert "…" not in shown.get()
     for said in ("log-linear", "1,234.5", "2,345.6", "12.30 %", "0.9800", "12m 34s", "● answers"):
         assert said in shown.get()
+
+
+@pytest.mark.parametrize("ranked", [True, False])
+@pytest.mark.parametrize("columns", [80, 104, 120, 180])
+def test_of_versions_with_many_metrics_as_many_are_shown_as_have_room(
+    columns: int, ranked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show, "console", lambda: Console(width=columns))
+    version = Version(
+        model="m", number=12, recipe="convolved", status="ready", created_at=0, dataset="d", engine="onnx", took_ms=4_000,
+        metrics=dict.fromkeys(show.OF_LABELS, 0.5) | {"brier": 0.1234},
+    )  # fmt: skip
+    made = show.versions_table([version], ruling=12, unit="", metric_of="brier", ranked=ranked)
+    out = Console(width=columns)
+    with out.capture() as shown:
+        out.print(made)
+    assert "…" not in shown.get()
+    assert len(shown.get().strip().splitlines()) == 3, "no cell has two lines"
+    for said in ("convolved", "● answers", "Brier", "0.1234", *["4.0 s"] * ranked):
+        assert said in shown.get()
+    assert ("calib. error" in shown.get()) == (columns == 180)
+    assert ("recall" in shown.get()) >= (columns >= 120)

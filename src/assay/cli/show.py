@@ -23,13 +23,13 @@ from assay.errors import Fault
 
 OF_NUMBERS = ("mae", "rmse", "mape", "r2")
 OF_LABELS = ("average_precision", "precision", "recall", "f1", "error", "ndcg_at_10", "log_loss", "calibration_error")
-OF_LABELS_SHORT = OF_LABELS[:5]  # where there is little room
 TITLES = {
     "r2": "R²", "average_precision": "avg. precision", "ndcg_at_10": "NDCG@10", "log_loss": "log loss",
-    "calibration_error": "calib. error",
+    "calibration_error": "calib. error", "brier": "Brier",
 }  # fmt: skip
 WIDE = 180
 NARROW = 104
+BOUNDLESS = 10_000
 MANY_FAULTS = 20
 BLANKS = re.compile(r" +$", re.MULTILINE)
 NEXT = {
@@ -118,9 +118,7 @@ def metric(name: str, value: float | None) -> str:
 
 def metrics_of(*found: Mapping[str, float]) -> tuple[str, ...]:
     """The metrics that people are shown of versions that have these."""
-    if not any("average_precision" in one for one in found):
-        return OF_NUMBERS
-    return OF_LABELS if console().width >= NARROW else OF_LABELS_SHORT
+    return OF_LABELS if any("average_precision" in one for one in found) else OF_NUMBERS
 
 
 def metric_title(name: str, unit: str) -> str:
@@ -166,43 +164,77 @@ def row(*cells: str, style: str = "") -> tuple[Text, ...]:
     return tuple(Text(clean(cell), style=style) for cell in cells)
 
 
-def versions_table(versions: Sequence[Version], *, ruling: int | None, unit: str, ranked: bool = False) -> Table:
+def fitting(
+    heads: Sequence[str],
+    rows: Iterable[tuple[Mapping[str, str], str]],
+    *,
+    right: Iterable[str] = (),
+    spare: Iterable[str] = (),
+) -> Table:
+    """A table of cells by their heads, each row with its style, in which no cell is cut.
+
+    Where the terminal is too narrow, columns that can be spared are left out, the first of `spare` first.
+    """
+    out, shown, left, known = console(), list(heads), list(spare), list(rows)
+    while True:
+        made = table(*shown, right=right)
+        for cells, style in known:
+            made.add_row(*row(*(cells[one] for one in shown), style=style))
+        if not left or out.measure(made, options=out.options.update(max_width=BOUNDLESS)).maximum <= out.width:
+            return made
+        shown = [one for one in shown if one != left[0]]
+        del left[0]
+
+
+def versions_table(
+    versions: Sequence[Version], *, ruling: int | None, unit: str, metric_of: str = "", ranked: bool = False
+) -> Table:
     """Versions as a leaderboard (in the order given, `ranked`) or as a history with dates; the ruling one is marked.
 
-    On a narrow terminal the less telling columns are left out.
+    On a narrow terminal the less telling columns are left out; that of the metric by which versions are ranked stays.
     """
     wide = console().width >= NARROW
     shown = metrics_of(*(version.metrics for version in versions))
-    titles = [metric_title(name, unit if wide else "") for name in shown]
+    shown = (metric_of,) * bool(metric_of and metric_of not in shown) + shown
+    titles = {name: metric_title(name, unit if wide else "") for name in shown}
     rank = "rank" if wide else "#"
-    heads = [rank] * ranked + ["version", "recipe", *titles] + ["engine"] * wide
+    heads = [rank] * ranked + ["version", "recipe", *titles.values()] + ["engine"] * wide
     heads += ["took"] * (wide or ranked) + ["trained"] * (not ranked) + ["status"]
-    made = table(*heads, right=[rank, "version", *titles, "took"])
-    for place, version in enumerate(versions, 1):
-        rules = version.number == ruling
-        cells = {
-            rank: str(place) if version.status == "ready" else "–",
-            "version": str(version.number),
-            "recipe": version.recipe,
-            "engine": version.engine or "–",
-            "took": took(version.took_ms),
-            "trained": moment(version.created_at)[: None if wide else 10],
-            "status": "● answers" if rules else version.status,
-        } | {title: metric(name, version.metrics.get(name)) for name, title in zip(shown, titles, strict=True)}
-        style = "bold green" if rules else "red" if version.status != "ready" else ""
-        made.add_row(*row(*(cells[head] for head in heads), style=style))
-    return made
+    rows = [
+        _version_cells(version, place, rules=version.number == ruling, wide=wide)
+        for place, version in enumerate(versions, 1)
+    ]
+    told = [
+        (cells | {title: metric(name, version.metrics.get(name)) for name, title in titles.items()}, style)
+        for (cells, style), version in zip(rows, versions, strict=True)
+    ]
+    spare = [title for name, title in reversed(titles.items()) if name != (metric_of or shown[0])]
+    return fitting(heads, told, right=[rank, "version", *titles.values(), "took"], spare=[*spare, "engine", "took"])
+
+
+def _version_cells(version: Version, place: int, *, rules: bool, wide: bool) -> tuple[dict[str, str], str]:
+    cells = {
+        "rank" if wide else "#": str(place) if version.status == "ready" else "–",
+        "version": str(version.number),
+        "recipe": version.recipe,
+        "engine": version.engine or "–",
+        "took": took(version.took_ms),
+        "trained": moment(version.created_at)[: None if wide else 10],
+        "status": "● answers" if rules else version.status,
+    }
+    return cells, "bold green" if rules else "red" if version.status != "ready" else ""
 
 
 def metrics_table(metrics: dict[str, float], segments: dict[str, dict[str, float]], *, rows: int, unit: str) -> Table:
     """Metrics over all rows and by segment."""
     shown = metrics_of(metrics)
     titles = [metric_title(name, unit) for name in shown]
-    made = table("rows of", "count", *titles, right=["count", *titles])
+    told = []
     for name, found in {"all": {"rows": float(rows)} | metrics, **segments}.items():
-        cells = [metric(one, found.get(one)) for one in shown]
-        made.add_row(*row(name, f"{found.get('rows', 0):,.0f}", *cells, style="bold" if name == "all" else ""))
-    return made
+        values = (metric(one, found.get(one)) for one in shown)
+        cells = {"rows of": name, "count": f"{found.get('rows', 0):,.0f}"} | dict(zip(titles, values, strict=True))
+        told.append((cells, "bold" if name == "all" else ""))
+    return fitting(["rows of", "count", *titles], told, right=["count", *titles], spare=titles[:0:-1])
 
 
 def facts(*pairs: tuple[str, str]) -> Table:

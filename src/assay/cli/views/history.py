@@ -31,7 +31,7 @@ def all_versions(assay: Assay, model: Model[Any], *, as_json: bool) -> None:
     elif not found:
         show.notes().print(Text(f"The model {model.name!r} has no versions yet; `assay train` makes some."))
     else:
-        show.console().print(show.versions_table(found, ruling=ruling, unit=model.unit))
+        show.console().print(show.versions_table(found, ruling=ruling, unit=model.unit, metric_of=model.metric))
 
 
 def one_version(assay: Assay, model: Model[Any], number: int, *, as_json: bool) -> None:
@@ -143,11 +143,14 @@ def _facts(version: Version, manifest: Manifest | None, trouble: str) -> list[tu
 def _evaluations_table(evaluations: list[Evaluation], unit: str) -> Any:
     shown = show.metrics_of(*(one.metrics for one in evaluations))
     titles = [show.metric_title(name, unit) for name in shown]
-    made = show.table("evaluated", "dataset", "rows", *titles, right=["rows", *titles])
+    heads = ["evaluated", "dataset", "rows", *titles]
+    told = []
     for one in evaluations:
-        cells = [show.metric(name, one.metrics.get(name)) for name in shown]
-        made.add_row(*show.row(show.moment(one.at), one.dataset[:12], f"{one.rows:,}", *cells))
-    return made
+        values = (show.metric(name, one.metrics.get(name)) for name in shown)
+        told.append(
+            (dict(zip(heads, (show.moment(one.at), one.dataset[:12], f"{one.rows:,}", *values), strict=True)), "")
+        )
+    return show.fitting(heads, told, right=["rows", *titles], spare=[*titles[:0:-1], "dataset"])
 
 
 def _colour(version: Version) -> str:

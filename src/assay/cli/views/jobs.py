@@ -156,16 +156,16 @@ def _versions(told: list[dict[str, Any]], promoted: int | None) -> Table:
     metrics = [name for name in known if any(name in one["metrics"] for one in told)]
     titles = [show.metric_title(name, "") for name in metrics]
     errors = ["error"] * any(one["error"] for one in told)
-    made = show.table("version", "recipe", *titles, "status", *errors, right=["version", *titles])
+    heads = ["version", "recipe", *titles, "status", *errors]
+    rows = []
     for one in told:
         cells = [show.metric(name, one["metrics"].get(name)) for name in metrics]
         rules = one["number"] == promoted
         status = "● took over" if rules else one["status"]
         style = "bold green" if rules else "red" if one["status"] != "ready" else ""
-        made.add_row(
-            *show.row(str(one["number"]), one["recipe"], *cells, status, *[one["error"]] * len(errors), style=style)
-        )
-    return made
+        row = (str(one["number"]), one["recipe"], *cells, status, *[one["error"]] * len(errors))
+        rows.append((dict(zip(heads, row, strict=True)), style))
+    return show.fitting(heads, rows, right=["version", *titles], spare=titles[:0:-1])
 
 
 def _decided(told: dict[str, Any]) -> str:

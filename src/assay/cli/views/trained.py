@@ -99,7 +99,7 @@ def show_run(assay: Assay, model: Model[Any], run: Run) -> None:
     if run.dropped:
         out.print(Text(show.clean(f"Columns that the model does not ask about: {', '.join(run.dropped)}")))
     _show_removed(assay, run)
-    out.print(show.versions_table(run.versions, ruling=number, unit=model.unit, ranked=True))
+    out.print(show.versions_table(run.versions, ruling=number, unit=model.unit, metric_of=model.metric, ranked=True))
     for version in run.versions:
         if version.status != "ready":
             out.print(

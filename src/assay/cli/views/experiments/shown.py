@@ -63,34 +63,43 @@ def _when(found: ExperimentFound) -> str:
 
 
 def _arms_table(found: ExperimentFound) -> Table:
-    metric, heads = _metric(found), ["arm", "recipe", "wanted", "share (4 sigma)", "asks", "errors"]
-    heads += ["p50 ms", "p95 ms", "answers", "median"]
     known = any(one.truth.outcomes for one in found.arms)
-    heads += ["outcomes", metric, "difference (95 %)"] if known else []
-    made = show.table(*heads, right=[head for head in heads if head != "recipe"])
+    heads = ["arm", "recipe", "wanted", "share (4 sigma)", "asks", "errors", "p50 ms", "p95 ms", "answers", "median"]
+    heads += _truth_heads(found) if known else []
+    rows = []
     for one in found.arms:
         cells = [
             str(one.version), one.recipe, _percent(one.wanted), _share(one), f"{one.asks:,}", f"{one.errors:,}",
             *_took(one.took_ms), f"{one.answers:,}", show.amount(one.values.get("0.5")),
         ]  # fmt: skip
         cells += _truth(found, one.truth) if known else []
-        made.add_row(*show.row(*cells, style="" if one.as_wanted else "bold red"))
-    return made
+        rows.append((dict(zip(heads, cells, strict=True)), "" if one.as_wanted else "bold red"))
+    return show.fitting(heads, rows, right=_numbers(heads), spare=("answers", "median", "p50 ms", "wanted", "p95 ms"))
 
 
 def _shadows_table(found: ExperimentFound) -> Table:
     known = any(one.truth.outcomes for one in found.shadows)
     heads = ["shadow", "recipe", "asked", "skipped", "behind", "p50 ms", "p95 ms", "pairs", "changed", "median change"]
-    heads += ["outcomes", _metric(found), "difference (95 %)"] if known else []
-    made = show.table(*heads, right=[head for head in heads if head != "recipe"])
+    heads += _truth_heads(found) if known else []
+    rows = []
     for one in found.shadows:
         cells = [
             str(one.version), one.recipe, f"{one.asked:,}", f"{one.skipped:,}", _behind(one), *_took(one.took_ms),
             f"{one.pairs:,}", _percent(one.changed), show.amount(one.change.get("0.5")),
         ]  # fmt: skip
         cells += _truth(found, one.truth) if known else []
-        made.add_row(*show.row(*cells))
-    return made
+        rows.append((dict(zip(heads, cells, strict=True)), ""))
+    return show.fitting(
+        heads, rows, right=_numbers(heads), spare=("pairs", "p50 ms", "median change", "behind", "p95 ms")
+    )
+
+
+def _truth_heads(found: ExperimentFound) -> list[str]:
+    return ["outcomes", _metric(found), "difference (95 %)"]
+
+
+def _numbers(heads: list[str]) -> list[str]:
+    return [head for head in heads if head != "recipe"]
 
 
 def _items_table(found: tuple[ItemsFound, ...]) -> Table:
