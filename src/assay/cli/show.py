@@ -6,7 +6,7 @@ import io
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TextIO, cast
 
 import click
@@ -168,7 +168,7 @@ def fitting(
     heads: Sequence[str],
     rows: Iterable[tuple[Mapping[str, str], str]],
     *,
-    right: Iterable[str] = (),
+    right: Collection[str] = (),
     spare: Iterable[str] = (),
 ) -> Table:
     """A table of cells by their heads, each row with its style, in which no cell is cut.

@@ -158,7 +158,8 @@ def _binned(truth: Truth, known: Floats, units: Places) -> _Binned:
     count = int(units.max()) + 1
     place = np.minimum((known * BINS).astype(np.intp), BINS - 1) + units[:, None] * BINS
     apart = np.bincount(place.ravel(), weights=(known - truth).ravel(), minlength=count * BINS)
-    return _Binned(apart.reshape(count, BINS), np.bincount(units, minlength=count) * float(truth.shape[1]))
+    pairs = np.bincount(units, minlength=count).astype(np.float64) * truth.shape[1]
+    return _Binned(np.asarray(apart.reshape(count, BINS), np.float64), pairs)
 
 
 def _ranking(here: Truth, said: Floats, units: Places) -> tuple[Places, Places, Places, Places]:

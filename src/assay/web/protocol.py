@@ -54,7 +54,7 @@ class Paced(HttpToolsProtocol):
         """A new connection, of which nothing was read."""
         super().connection_made(transport)
         self._unread = b""
-        self.flow: Flow = Flow(transport)
+        self.flow: Flow = Flow(transport)  # type: ignore[mutable-override]  # ours knows when it is held
 
     def data_received(self, data: bytes) -> None:
         """Reads what came, as far as nobody waits for an answer; the rest later."""
