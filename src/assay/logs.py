@@ -7,6 +7,11 @@ import sys
 import structlog
 
 
+def log_beside_answers() -> None:
+    """Lines for people on standard error, of a command whose answer is on standard output."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def configure_log() -> None:
     """One JSON object a line, for every process of a server."""
     structlog.configure(

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from assay import errors
@@ -155,6 +156,8 @@ def known(error: Exception) -> AssayError:
         told = error.errors()
         if any(one["type"] == "json_invalid" for one in told):
             return errors.MalformedJson()
+        if isinstance(error.body, bytes | FormData) and any(one["loc"] == ("body",) for one in told):
+            return errors.UnsupportedMediaType()  # as it was not called JSON, nobody has read it
         return errors.QuestionInvalid(tuple(fault for one in told for fault in _faults(one)))
     return AssayError()
 

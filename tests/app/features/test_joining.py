@@ -40,6 +40,12 @@ def test_features_take_the_place_of_keys(assay: Assay) -> None:
     assert found.rows() == [(20.0, "w", 2.0, "south", 3), (10.0, "y", 1.0, "south", 3), (21.0, "z", 2.0, "south", 3)]
 
 
+def test_rows_of_nothing_but_keys_have_the_features(assay: Assay) -> None:
+    put(assay, a=1)
+    found = joined(assay, assay.application.model("sales"), pl.DataFrame({"shop": ["a", "a"]}))
+    assert found.rows() == [(1.0, "south", 3)] * 2
+
+
 def test_a_row_has_the_features_that_were_known_at_its_time(assay: Assay) -> None:
     before = now_us()
     first = put(assay, a=1)

@@ -32,6 +32,10 @@ def with_more_routes(process: Process) -> FastAPI:
         await ServedModel(process, "stone").predict(asked)
         raise RuntimeError("the secret is 4711")
 
+    @api.post("/listed")
+    async def listed(asked: list[str]) -> int:
+        return len(asked)
+
     @api.post("/made", status_code=201)
     async def made() -> dict[str, Any]:
         return {"made": True}
@@ -54,6 +58,15 @@ def test_a_teapot_stays_a_teapot(server: Running) -> None:
     }  # fmt: skip
     kept = server.recorded(answer)
     assert (kept.status, kept.response) == (418, answer.body)
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_a_body_that_is_not_called_json_is_not_said_to_be_wrong(more: Running, kind: str) -> None:
+    answer = more.ask("POST", "/listed", b'["a"]', {"Content-Type": kind} if kind else {})
+    assert (answer.status, answer.json["code"]) == (415, "unsupported_media_type")
+    assert more.ask("POST", "/listed", b'["a"]', {"Content-Type": "application/json"}).json == 1
+    assert more.ask("POST", "/listed", b"1", {"Content-Type": "application/json"}).status == 422
+    assert more.ask("POST", "/listed", b"", {}).status == 422
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 422, 499, 500, 503])

@@ -77,7 +77,8 @@ def _joined(assay: Assay, model: Model[Any], table: Features, rows: pl.DataFrame
         for name in model.fields
     ]
     others = [name for name in rows.columns if name not in (*model.fields, table.key, AS_OF)]
-    return rows[known].select(others).with_columns(columns)
+    kept = rows[known]
+    return pl.DataFrame([*(kept[name] for name in others), *columns])
 
 
 def _look(

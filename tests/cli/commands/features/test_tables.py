@@ -10,7 +10,7 @@ import pytest
 
 from assay.app import Assay
 from tests import known
-from tests.cli.conftest import run
+from tests.cli.conftest import program, run
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +71,11 @@ def test_an_applications_own_rows_are_loaded_without_data(tmp_path: Path) -> Non
     assert "200 entities are new" in run("features", "load", folder, "shops").stdout
     with closing(Assay.at(folder)) as assay:
         assert assay.features.count("shops") == 200
+
+
+def test_what_is_noted_while_tables_are_loaded_stands_beside_the_answer(tmp_path: Path) -> None:
+    folder = known.write(tmp_path / "app")
+    ran = program("train", folder, "--json")
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["model"] == "sales"
+    assert b"features_loaded" in ran.stderr
