@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 
 from assay.domain.answer import DECIMALS
-from assay.domain.items.collection import Items, Wanted
+from assay.domain.items.collection import GREATEST, Items, Wanted
 from assay.domain.items.item import Item
 from assay.domain.items.reading import Confidence, Reading
 from assay.domain.items.score import Failure, Score
 from assay.errors import ItemNotFound, ModelNotFound, ParameterInvalid
 from assay.store.items.scores import Made
-from assay.store.paging import Page, Window, page_of, read_cursor
+from assay.store.paging import MAX_LIMIT, Page, Window, page_of, read_cursor
 
 if TYPE_CHECKING:
     from assay.app import Assay
@@ -39,8 +39,21 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[Failure]
 
 
+def names(assay: Assay, collection: Items, limit: int, after: str) -> list[str]:
+    """At most `limit` names of items, sorted, of those that come after `after`; raises ParameterInvalid."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ParameterInvalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
+    return [one.name for one in assay.items.page(collection.name, limit=limit, after=after)]
+
+
 def readings(assay: Assay, collection: Items, name: str, wanted: Wanted) -> list[Reading]:
     """What stands of the item, or was asked for, one reading a model; as `Items.scores` has it."""
+    bounds: tuple[tuple[str, float | None, int], ...] = (
+        ("version", wanted.get("version"), 1), ("from_s", wanted.get("from_s"), 0), ("to_s", wanted.get("to_s"), 0),
+    )  # fmt: skip
+    for parameter, bound, low in bounds:
+        if bound is not None and not low <= bound <= GREATEST:
+            raise ParameterInvalid(parameter, f"must be from {low} to {GREATEST}")
     told = tell(assay, collection, name, wanted)
     return [reading_of(one, wanted) for one in told.sets]
 

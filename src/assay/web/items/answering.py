@@ -8,13 +8,11 @@ import msgspec
 
 from assay.app.items.deleting import Deleting
 from assay.app.items.progress import progress
-from assay.app.items.reading import readings
-from assay.domain.items.collection import GREATEST, Items, Wanted
+from assay.app.items.reading import names, readings
+from assay.domain.items.collection import Items, Wanted
 from assay.domain.items.item import Item
 from assay.domain.items.reading import Progress, Reading
 from assay.domain.items.score import Failure
-from assay.errors import ParameterInvalid
-from assay.store.paging import MAX_LIMIT
 from assay.web.process import Process
 from assay.web.tasks.told import sentence
 from assay.web.uploads import BY
@@ -30,10 +28,7 @@ class ServedItems:
 
     async def names(self, limit: int, after: str) -> list[str]:
         """Names of items, sorted."""
-        if not 1 <= limit <= MAX_LIMIT:
-            raise ParameterInvalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
-        found = await asyncio.to_thread(self._assay.items.page, self._name, limit=limit, after=after)
-        return [one.name for one in found]
+        return await asyncio.to_thread(names, self._assay, self._collection, limit, after)
 
     async def get(self, name: str) -> Item:
         """One item."""
@@ -44,13 +39,7 @@ class ServedItems:
         await asyncio.to_thread(Deleting(self._assay).delete, self._name, name, BY)
 
     async def scores(self, name: str, wanted: Wanted) -> list[Reading]:
-        """What stands of one item, or what is asked for; raises ParameterInvalid where a bound cannot be one."""
-        bounds: tuple[tuple[str, float | None, int], ...] = (
-            ("version", wanted.get("version"), 1), ("from_s", wanted.get("from_s"), 0), ("to_s", wanted.get("to_s"), 0),
-        )  # fmt: skip
-        for parameter, told, low in bounds:
-            if told is not None and not low <= told <= GREATEST:
-                raise ParameterInvalid(parameter, f"must be from {low} to {GREATEST}")
+        """What stands of one item, or what is asked for."""
         return await asyncio.to_thread(readings, self._assay, self._collection, name, wanted)
 
     async def failures(self, name: str) -> list[Failure]:
