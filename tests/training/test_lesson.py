@@ -101,7 +101,7 @@ class Says:
 
 @pytest.mark.parametrize("told", [[[0.5]], [[0.5, 0.2], [0.1, 0.2]], [[0.5, 1.2]], [[0.5, float("nan")]], [0.5, 0.2]])
 def test_confidences_that_are_too_few_or_none_are_refused(told: Any) -> None:
-    with pytest.raises(BadOutput):
+    with pytest.raises(BadOutput, match=r"each row and label has|not between 0 and 1"):
         answers(spoken(), Says(told), np.zeros((1, 4_000), np.float32))
 
 

@@ -59,11 +59,13 @@ def answers(model: Model[Any], estimator: Any, asked: Any) -> NDArray[np.float64
     rows = len(asked)
     if model.labels:
         raw = np.asarray(estimator.predict_proba(asked), dtype=np.float64)
-        good = raw.shape == (rows, len(model.labels)) and bool(((raw >= 0) & (raw <= 1)).all())
-        if not good:
+        wanted = (rows, len(model.labels))
+        if raw.shape != wanted:
             raise BadOutput(
-                f"{rows} rows were asked, and confidences of shape {raw.shape} came, or some beyond 0 to 1."
+                f"`predict_proba` gave shape {raw.shape}; a confidence for each row and label has {wanted}."
             )
+        if not ((raw >= 0) & (raw <= 1)).all():
+            raise BadOutput("`predict_proba` gave a confidence that is not between 0 and 1.")
         return raw
     raw = np.asarray(estimator.predict(asked), dtype=np.float64).reshape(-1)
     if len(raw) != rows or not np.isfinite(raw).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ __all__ = ["Known", "Removed", "Rows", "Snapshot", "Whole", "read_parquet", "tak
 # Fixed, so that the same rows make the same file whatever the library's default becomes.
 ROW_GROUP = 131_072
 FEWEST = 2
+MOST_REASONS = 3  # why rows were set aside, that a refusal names
 UNREADABLE = "unreadable"
 AT = "__at"  # which part brought a row, while a snapshot is taken
 
@@ -185,13 +187,19 @@ def _first(model: Model[Any], used: Sequence[_Taken], source: str, *, once: bool
     rows = _together(used, [one.sifted.kept for one in used if one.sifted])
     if rows.height < FEWEST:
         left = f"{rows.height} of {sum(one.facts.rows for one in used)} rows can be learnt from"
-        raise DataInvalid(f"{source}: {left}; at least {FEWEST} are needed.")
+        raise DataInvalid(f"{source}: {left}; at least {FEWEST} are needed.{_why_so_few(used)}")
     draw(rows.height, model.test_size, model.seed)  # of too few rows it says so
     marked = rows.with_columns(sides(rows.height, model.test_size, model.seed)).with_row_index("__row")
     if once:
         first = marked.sort(HELD_OUT, "__row", descending=[True, False])
         marked = first.unique(columns, keep="first", maintain_order=True).sort("__row")
     return marked.select(*columns, HELD_OUT, pl.lit(0, pl.Int32).alias(PART), AT)
+
+
+def _why_so_few(used: Sequence[_Taken]) -> str:
+    why = Counter(gone.reason for one in used if one.sifted for gone in one.sifted.removed).most_common(MOST_REASONS)
+    said = "; ".join(f"{count:,} × {reason}" for reason, count in why)
+    return f" Set aside: {said}." if said else ""
 
 
 def _grown(model: Model[Any], used: Sequence[_Taken], known: Known, *, whole: bool) -> pl.DataFrame:

@@ -21,6 +21,7 @@ LONGEST_UNPACKED = 1 << 30
 LONGEST_GRAPH = 1 << 31
 LONGEST_HEADER = 1 << 14
 LONGEST_REMOTE = 1 << 20
+MOST_NAMED = 10  # types that a refusal names
 
 # A stored pipeline may hold these types and no other. Nothing in a file can add to the list; a caller may, with classes
 # that the running application itself names.
@@ -99,9 +100,13 @@ def dump_pipeline(estimator: Any, trusted: tuple[str, ...]) -> bytes:
 def load_pipeline(data: bytes, trusted: tuple[str, ...]) -> Any:
     """The estimator in a skops file that holds no type but those of the list and `trusted`; raises ArtifactRejected."""
     allowed = TRUSTED | set(trusted)
-    for name in _types(_schema(data)):
-        if name not in allowed:
-            raise ArtifactRejected(f"The pipeline holds a {name}, which is not among the types that may be stored.")
+    unknown = [name for name in dict.fromkeys(_types(_schema(data))) if name not in allowed]
+    if unknown:
+        named = ", ".join(one[:100] for one in unknown[:MOST_NAMED])
+        raise ArtifactRejected(
+            f"The pipeline holds what may not be stored: {named}; if you trust these classes, the model names them as"
+            " `trusted=(…)`."
+        )
     import skops.io  # noqa: PLC0415 - heavy, and not needed where a compiled graph answers
 
     try:
