@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_a_ruling_version_that_is_damaged_is_noticed(app: Path, home: Path) -> N
         file.write_bytes(file.read_bytes()[:-1])
     found = states(app, home)
     assert found["answers of house-price"] == found["files of house-price"] == "fail"
+
+
+def test_where_nothing_can_be_promoted_nobody_is_told_to(app: Path, home: Path) -> None:
+    def advice() -> str:
+        return next(one.todo for one in examine(app, {"home": home}) if one.name == "answers of house-price")
+
+    with sqlite3.connect(home / "assay.db") as store:
+        store.execute("DELETE FROM rollouts")
+    assert "assay promote" in advice()
+    with sqlite3.connect(home / "assay.db") as store:
+        store.execute("UPDATE versions SET status = 'broken'")
+    assert "assay versions" in advice()
 
 
 @pytest.fixture

@@ -119,9 +119,10 @@ def _models(loader: Loader, artifacts: Artifacts, versions: Versions, rollouts: 
         )
         rollout = rollouts.ruling(name)
         if rollout is None:
-            yield Check(
-                name=f"answers of {name}", state="warn", found="no version answers", todo="`assay promote APP NUMBER`"
+            advice = (
+                "`assay promote APP NUMBER`" if len(ready) > len(damaged) else "`assay versions APP` says why none can"
             )
+            yield Check(name=f"answers of {name}", state="warn", found="no version answers", todo=advice)
         else:
             yield from _ruling(loader, versions, (name, rollout.version))
 
