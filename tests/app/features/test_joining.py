@@ -84,8 +84,12 @@ def test_parts_are_joined_one_by_one(assay: Assay) -> None:
 
 def test_entities_that_nobody_knows_are_nothing_to_learn_from(assay: Assay) -> None:
     rows = pl.DataFrame({"shop": ["a", "b/c"], "sold": [1.0, 2.0]})
-    with pytest.raises(DataInvalid, match="knows none of the 2 entities"):
-        joined(assay, assay.application.model("sales"), rows)
+    model = assay.application.model("sales")
+    with pytest.raises(DataInvalid, match="knows none of the 2 entities of the rows; `assay features load`"):
+        joined(assay, model, rows)
+    put(assay, a=1)
+    with pytest.raises(DataInvalid, match="none of the 2 entities of the rows at the times that `as_of`"):
+        joined(assay, model, rows.with_columns(as_of=pl.lit("2001-01-01T00:00:00Z")))
 
 
 def test_an_applications_own_table_is_loaded_once(assay: Assay) -> None:

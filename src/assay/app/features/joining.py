@@ -68,7 +68,10 @@ def _joined(assay: Assay, model: Model[Any], table: Features, rows: pl.DataFrame
         found += _look(assay, table, some, None if times is None else times[start : start + CHUNK])
     known = [place for place, entity in enumerate(found) if entity is not None]
     if not known and keys:
-        raise DataInvalid(f"The feature table {table.name!r} knows none of the {len(keys):,} entities of the rows.")
+        when = "; `assay features load` loads it." if times is None else " at the times that `as_of` tells."
+        raise DataInvalid(
+            f"The feature table {table.name!r} knows none of the {len(keys):,} entities of the rows{when}"
+        )
     if len(known) < len(keys):
         log.warning("entities_unknown", features=table.name, rows=len(keys), left_out=len(keys) - len(known))
     values = [entity.values for entity in found if entity is not None]
