@@ -51,7 +51,7 @@ def show_checks(checks: list[Check], *, as_json: bool) -> None:
         if failed
         else "All is well."
         if not count
-        else f"All is well, but for {count} warnings."
+        else f"All is well, but for {count} warning{'s' * (count > 1)}."
     )
     show.console().print(Text(said, style="bold red" if failed else "bold green"))
 
@@ -104,7 +104,8 @@ def models(application: Application) -> Iterator[Check]:
         return
     for name, model in found.items():
         has = bool(model.recipes)
-        said = f"{len(model.recipes)} recipes: {', '.join(model.recipes)}" if has else "no recipe"
+        count = f"{len(model.recipes)} recipe{'s' * (len(model.recipes) > 1)}"
+        said = f"{count}: {', '.join(model.recipes)}" if has else "no recipe"
         todo = "" if has else "Add a function with @model.recipe to model.py."
         yield Check(name=f"model {name}", state="ok" if has else "fail", found=said, todo=todo)
 
