@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +87,21 @@ def test_both_ways_give_the_same_answer_and_the_same_record(server: Running, bod
         other.request, other.status, other.path, other.method, other.query, other.replay_of,
     )  # fmt: skip
     assert one.response == fast.body
+
+
+@pytest.mark.parametrize("blanks", [100, 20_000, 40_000, 60_000, 200_000])
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_a_long_question_is_taken_however_it_comes(server: Running, blanks: int, pieces: int) -> None:
+    body = json.dumps(tiny.QUESTION).encode() + b" " * blanks
+    head = b"POST /v1/models/stone/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    asked = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    size = len(asked) // pieces + 1
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as made:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(asked), size):
+            made.sendall(asked[start : start + size])
+            time.sleep(0.02)
+        assert made.recv(15) == b"HTTP/1.1 200 OK"
 
 
 def test_requests_of_both_kinds_take_turns_on_one_connection(server: Running) -> None:

@@ -143,6 +143,7 @@ class ExpressProtocol(GuardedProtocol):
             super().on_body(body)
             return
         self._body += body
+        self._beside_bytes = 0
         if len(self._body) > HIGH_WATER_LIMIT:
             self._by_the_door(complete=False)
 
