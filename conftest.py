@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 if TYPE_CHECKING:
     from tests.postgres import Cluster
@@ -20,6 +21,13 @@ MARKERS = (
     "nightly: runs with TIER=nightly only, because it takes long",
     "xdist_group(name): tests of one group run one after the other",
 )
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A command that is called in this process says where it logs to; the next test must not notice."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_configure(config: pytest.Config) -> None:
